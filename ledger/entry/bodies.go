@@ -1,0 +1,537 @@
+package entry
+
+import (
+	"errors"
+	"fmt"
+)
+
+func newBody(k Kind) Body {
+	switch k {
+	case KindGenesis:
+		return new(Genesis)
+	case KindKeyCreated:
+		return new(KeyCreated)
+	case KindKeyRetired:
+		return new(KeyRetired)
+	case KindPolicyApproved:
+		return new(PolicyApproved)
+	case KindCertIntent:
+		return new(CertIntent)
+	case KindCertIssued:
+		return new(CertIssued)
+	case KindCertAborted:
+		return new(CertAborted)
+	case KindHoldersSent:
+		return new(HoldersSent)
+	case KindHoldersReceived:
+		return new(HoldersReceived)
+	case KindNoticeSent:
+		return new(NoticeSent)
+	case KindNoticeReceived:
+		return new(NoticeReceived)
+	case KindNoticeRefused:
+		return new(NoticeRefused)
+	case KindRevocationRequested:
+		return new(RevocationRequested)
+	case KindRevocation:
+		return new(Revocation)
+	case KindStatusRoot:
+		return new(StatusRoot)
+	case KindCRLPublished:
+		return new(CRLPublished)
+	case KindDisclosure:
+		return new(Disclosure)
+	case KindErasure:
+		return new(Erasure)
+	case KindReviewDraw:
+		return new(ReviewDraw)
+	case KindReviewReport:
+		return new(ReviewReport)
+	case KindSecurityEvent:
+		return new(SecurityEvent)
+	}
+	return nil
+}
+
+// Decision is a policy decision as logged: enough for anyone to decide it
+// again, nothing that identifies a person (DESIGN section 3).
+type Decision struct {
+	Allow   bool     `json:"allow"`
+	Bundle  Digest   `json:"bundle"`  // digest of the policy bundle that decided
+	Codes   []string `json:"codes"`   // rule codes such as "N203", ascending; empty when allowed
+	Engine  string   `json:"engine"`  // engine and version, such as "opa-1.22.2"
+	Facts   string   `json:"facts"`   // fact bitmap, lower-case hex; bit i of byte i/8 (LSB first) is fact i of the rule set
+	Policy  uint64   `json:"policy"`  // index of the policy.approved entry; must be smaller than this entry's index
+	Ruleset string   `json:"ruleset"` // which rule set: "issue", "notice-send", "notice-receive", …
+}
+
+func (d Decision) validate() error {
+	if len(d.Codes) > 64 {
+		return errors.New("decision has more than 64 codes")
+	}
+	for i, c := range d.Codes {
+		if err := word("rule code", c, 8); err != nil {
+			return err
+		}
+		if i > 0 && d.Codes[i-1] >= c {
+			return errors.New("rule codes are not in ascending order")
+		}
+	}
+	if d.Codes == nil {
+		return errors.New("codes must be a list, if an empty one")
+	}
+	if d.Allow == (len(d.Codes) > 0) {
+		return errors.New("a decision has rule codes exactly when it refuses")
+	}
+	if len(d.Facts) == 0 || len(d.Facts) > 32 || len(d.Facts)%2 != 0 || !isLowerHex(d.Facts) {
+		return errors.New("facts must be 1 to 16 bytes in lower-case hex")
+	}
+	return firstError(set("bundle", d.Bundle), word("engine", d.Engine, 32),
+		word("ruleset", d.Ruleset, 32), small("policy", d.Policy))
+}
+
+// Genesis is the first entry of every log.
+type Genesis struct {
+	Key    string `json:"key"`    // the log's verifier key, signed-note vkey form
+	Origin string `json:"origin"` // checkpoint origin line
+	Rules  string `json:"rules"`  // version of the entry rules, such as "sukashi-1"
+}
+
+// Kind returns KindGenesis.
+func (*Genesis) Kind() Kind { return KindGenesis }
+
+// Validate implements Body.
+func (b *Genesis) Validate() error {
+	return firstError(word("key", b.Key, 256), word("origin", b.Origin, 128), word("rules", b.Rules, 32))
+}
+
+// KeyCreated says that a key came into use. For a key with a certificate
+// (issuer, OCSP responder) TBS is the digest of that certificate's
+// TBSCertificate: the keystore signs it only with a receipt for this entry.
+type KeyCreated struct {
+	Alg    string  `json:"alg"`           // "rsa2048", "p256", "ed25519", …
+	Record Digest  `json:"record"`        // digest of the ceremony record
+	Role   string  `json:"role"`          // "issuer", "ocsp", "council", "transfer", …
+	SPKI   Digest  `json:"spki"`          // SHA-256 of SubjectPublicKeyInfo
+	TBS    *Digest `json:"tbs,omitempty"` // SHA-256 of the TBSCertificate, where the key gets a certificate
+}
+
+// Kind returns KindKeyCreated.
+func (*KeyCreated) Kind() Kind { return KindKeyCreated }
+
+// Validate implements Body.
+func (b *KeyCreated) Validate() error {
+	if b.TBS != nil && b.TBS.IsZero() {
+		return errors.New("tbs is zero")
+	}
+	return firstError(word("role", b.Role, 32), word("alg", b.Alg, 32), set("spki", b.SPKI), set("record", b.Record))
+}
+
+// KeyRetired says that a key is no longer used for new signatures.
+type KeyRetired struct {
+	Role string `json:"role"`
+	SPKI Digest `json:"spki"`
+}
+
+// Kind returns KindKeyRetired.
+func (*KeyRetired) Kind() Kind { return KindKeyRetired }
+
+// Validate implements Body.
+func (b *KeyRetired) Validate() error {
+	return firstError(word("role", b.Role, 32), set("spki", b.SPKI))
+}
+
+// Approval is one council member's Ed25519 signature over the SHA-256 of the
+// policy bundle.
+type Approval struct {
+	Key string `json:"key"` // base64 of the 32-byte Ed25519 public key
+	Sig string `json:"sig"` // base64 of the 64-byte signature
+}
+
+// PolicyApproved puts a policy bundle into force from its index on (promise P5).
+type PolicyApproved struct {
+	Approvals    []Approval `json:"approvals"`
+	Bundle       Digest     `json:"bundle"`       // digest of the bundle's bytes
+	Capabilities Digest     `json:"capabilities"` // digest of the OPA capabilities list
+	Grammar      Digest     `json:"grammar"`      // digest of the notice grammars
+	Scanner      Digest     `json:"scanner"`      // digest of the residual-text scanner's tables
+}
+
+// Kind returns KindPolicyApproved.
+func (*PolicyApproved) Kind() Kind { return KindPolicyApproved }
+
+// Validate implements Body.
+func (b *PolicyApproved) Validate() error {
+	if len(b.Approvals) == 0 || len(b.Approvals) > 32 {
+		return errors.New("a policy needs 1 to 32 approvals")
+	}
+	for _, a := range b.Approvals {
+		if err := firstError(word("approval key", a.Key, 44), word("approval signature", a.Sig, 88)); err != nil {
+			return err
+		}
+	}
+	return firstError(set("bundle", b.Bundle), set("capabilities", b.Capabilities), set("grammar", b.Grammar), set("scanner", b.Scanner))
+}
+
+// CertIntent announces a certificate before it is signed (promise P2).
+type CertIntent struct {
+	Decision     Decision `json:"decision"`
+	Issuer       Digest   `json:"issuer"`       // SHA-256 of the issuer key's SubjectPublicKeyInfo
+	Municipality string   `json:"municipality"` // 全国地方公共団体コード, 6 digits
+	Ordinal      uint64   `json:"ordinal"`      // position in the status tree, gapless from 0
+	Profile      Digest   `json:"profile"`      // digest of the certificate profile
+	Serial       string   `json:"serial"`       // lower-case hex
+	Subject      Digest   `json:"subject"`      // subject commitment (package commitment)
+	TBS          Digest   `json:"tbs"`          // SHA-256 of the TBSCertificate
+}
+
+// Kind returns KindCertIntent.
+func (*CertIntent) Kind() Kind { return KindCertIntent }
+
+// Validate implements Body.
+func (b *CertIntent) Validate() error {
+	if !b.Decision.Allow {
+		return errors.New("an intent needs a decision that allows")
+	}
+	return firstError(b.Decision.validate(), set("issuer", b.Issuer), digits("municipality", b.Municipality, 6),
+		small("ordinal", b.Ordinal), set("profile", b.Profile), serial(b.Serial), set("subject", b.Subject), set("tbs", b.TBS))
+}
+
+// CertIssued closes an intent: the certificate with this digest exists.
+type CertIssued struct {
+	Certificate Digest `json:"certificate"` // SHA-256 of the certificate's DER
+	Ordinal     uint64 `json:"ordinal"`
+}
+
+// Kind returns KindCertIssued.
+func (*CertIssued) Kind() Kind { return KindCertIssued }
+
+// Validate implements Body.
+func (b *CertIssued) Validate() error {
+	return firstError(set("certificate", b.Certificate), small("ordinal", b.Ordinal))
+}
+
+// Reasons of CertAborted.
+const (
+	AbortCrash     = "crash"     // found open after a restart, no signature in the journal
+	AbortSign      = "sign"      // the key store refused or failed
+	AbortOvertaken = "overtaken" // the resident record changed while the application was processed (IN-08)
+)
+
+// CertAborted closes an intent without a certificate.
+type CertAborted struct {
+	Ordinal uint64 `json:"ordinal"`
+	Reason  string `json:"reason"`
+}
+
+// Kind returns KindCertAborted.
+func (*CertAborted) Kind() Kind { return KindCertAborted }
+
+// Validate implements Body.
+func (b *CertAborted) Validate() error {
+	return firstError(oneOf("reason", b.Reason, AbortCrash, AbortSign, AbortOvertaken), small("ordinal", b.Ordinal))
+}
+
+// Holders is the common content of HoldersSent and HoldersReceived: M1, the
+// daily list of certificate holders, as count and set digest.
+type Holders struct {
+	Day   string `json:"day"`   // JST day, "2026-11-23"
+	Gone  uint64 `json:"gone"`  // holders struck off since the last list
+	New   uint64 `json:"new"`   // holders added since the last list
+	Set   Digest `json:"set"`   // digest of the whole message's canonical set (package policy/holders)
+	Total uint64 `json:"total"` // holders in force after this list
+}
+
+func (h Holders) validate() error {
+	if len(h.Day) != 10 || h.Day[4] != '-' || h.Day[7] != '-' {
+		return errors.New("day is not of the form 2026-11-23")
+	}
+	return firstError(digits("day", h.Day[:4]+h.Day[5:7]+h.Day[8:], 8), small("new", h.New),
+		small("gone", h.Gone), small("total", h.Total), set("set", h.Set))
+}
+
+// HoldersSent is written by the CA's link server before M1 leaves.
+type HoldersSent struct{ Holders }
+
+// Kind returns KindHoldersSent.
+func (*HoldersSent) Kind() Kind { return KindHoldersSent }
+
+// Validate implements Body.
+func (b *HoldersSent) Validate() error { return b.validate() }
+
+// HoldersReceived is written by the register's link server when M1 arrived.
+type HoldersReceived struct{ Holders }
+
+// Kind returns KindHoldersReceived.
+func (*HoldersReceived) Kind() Kind { return KindHoldersReceived }
+
+// Validate implements Body.
+func (b *HoldersReceived) Validate() error { return b.validate() }
+
+// Notice modes (DESIGN section 6).
+const (
+	ModeReference = "reference"
+	ModeEcho      = "echo"
+)
+
+// NoticeSent is written by the register's link server before M3 leaves.
+type NoticeSent struct {
+	Decision Decision `json:"decision"`
+	Digest   Digest   `json:"digest"` // HMAC of the notice's bytes under the record key (commitment.Key.Notice)
+	Holder   Digest   `json:"holder"` // commitment of the holder's ordinal (commitment.Key.Holder)
+	Mode     string   `json:"mode"`
+	Notice   uint64   `json:"notice"` // notice sequence; equals the entry's seq
+}
+
+// Kind returns KindNoticeSent.
+func (*NoticeSent) Kind() Kind { return KindNoticeSent }
+
+// Validate implements Body.
+func (b *NoticeSent) Validate() error {
+	if !b.Decision.Allow {
+		return errors.New("a notice is sent only on a decision that allows")
+	}
+	return firstError(b.Decision.validate(), set("digest", b.Digest), set("holder", b.Holder),
+		oneOf("mode", b.Mode, ModeReference, ModeEcho), small("notice", b.Notice))
+}
+
+// NoticeReceived is written by the CA's link server before it acts on M3.
+type NoticeReceived struct {
+	Decision Decision `json:"decision"`
+	Digest   Digest   `json:"digest"` // as in NoticeSent, computed again by the receiver
+	Notice   uint64   `json:"notice"`
+}
+
+// Kind returns KindNoticeReceived.
+func (*NoticeReceived) Kind() Kind { return KindNoticeReceived }
+
+// Validate implements Body.
+func (b *NoticeReceived) Validate() error {
+	if !b.Decision.Allow {
+		return errors.New("a notice is received only on a decision that allows")
+	}
+	return firstError(b.Decision.validate(), set("digest", b.Digest), small("notice", b.Notice))
+}
+
+// NoticeRefused is written by the CA's link server instead of NoticeReceived.
+// It never holds the offending value (PR-09).
+type NoticeRefused struct {
+	Decision Decision `json:"decision"`
+	Notice   uint64   `json:"notice"` // the sequence that was expected next
+}
+
+// Kind returns KindNoticeRefused.
+func (*NoticeRefused) Kind() Kind { return KindNoticeRefused }
+
+// Validate implements Body.
+func (b *NoticeRefused) Validate() error {
+	if b.Decision.Allow {
+		return errors.New("a refusal needs a decision that refuses")
+	}
+	return firstError(b.Decision.validate(), small("notice", b.Notice))
+}
+
+// Grounds of a revocation, by class: the public sees one class for all of
+// Article 12, so that a list never shows who died (PR-08).
+const (
+	GroundRequest      = "art9"        // the holder asked
+	GroundKeyLeak      = "art10"       // the holder's key leaked, was lost or damaged
+	GroundChange       = "art12"       // the resident record was corrected or deleted
+	GroundError        = "art13"       // error in the certificate
+	GroundIssuerKey    = "art14"       // the issuer's key leaked
+	GroundRenewed      = "renewed"     // a newer certificate of the same holder replaces it
+	GroundNotDelivered = "undelivered" // destroyed before delivery
+)
+
+// Grounds are all ground classes.
+var Grounds = []string{GroundRequest, GroundKeyLeak, GroundChange, GroundError, GroundIssuerKey, GroundRenewed, GroundNotDelivered}
+
+// RevocationRequested is the cause of a revocation that does not come from a
+// notice: a holder's request, a leak report, an error found, a renewal.
+type RevocationRequested struct {
+	Decision Decision `json:"decision"`
+	Ground   string   `json:"ground"`
+	Ordinal  uint64   `json:"ordinal"`
+}
+
+// Kind returns KindRevocationRequested.
+func (*RevocationRequested) Kind() Kind { return KindRevocationRequested }
+
+// Validate implements Body.
+func (b *RevocationRequested) Validate() error {
+	if b.Ground == GroundChange {
+		return errors.New("an Article 12 revocation comes from a notice, not from a request")
+	}
+	return firstError(b.Decision.validate(), oneOf("ground", b.Ground, Grounds...), small("ordinal", b.Ordinal))
+}
+
+// Revocation is R1 without the person: irreversible (IN-06) and never without
+// a cause (IN-04).
+type Revocation struct {
+	Cause    uint64 `json:"cause"`    // index of the notice.received or revocation.requested entry
+	Ground   string `json:"ground"`   // one of Grounds
+	Ordinal  uint64 `json:"ordinal"`  //
+	Recorded Time   `json:"recorded"` // date of recording (Article 12)
+	Serial   string `json:"serial"`
+}
+
+// Kind returns KindRevocation.
+func (*Revocation) Kind() Kind { return KindRevocation }
+
+// Validate implements Body.
+func (b *Revocation) Validate() error {
+	return firstError(small("cause", b.Cause), oneOf("ground", b.Ground, Grounds...), small("ordinal", b.Ordinal), serial(b.Serial))
+}
+
+// StatusRoot commits to the status of every certificate; the last entry under
+// each published checkpoint (DESIGN section 5).
+type StatusRoot struct {
+	Covers  uint64 `json:"covers"`  // number of entries that the status tree was computed from: those before this one
+	Issued  uint64 `json:"issued"`  // certificates ever issued
+	Revoked uint64 `json:"revoked"` // of these, revoked
+	Root    Digest `json:"root"`    // root hash of the status tree
+	Size    uint64 `json:"size"`    // ordinals in the status tree (issued, aborted and pending)
+}
+
+// Kind returns KindStatusRoot.
+func (*StatusRoot) Kind() Kind { return KindStatusRoot }
+
+// Validate implements Body.
+func (b *StatusRoot) Validate() error {
+	if b.Revoked > b.Issued || b.Issued > b.Size {
+		return errors.New("counts must satisfy revoked <= issued <= size")
+	}
+	return firstError(set("root", b.Root), small("covers", b.Covers), small("size", b.Size))
+}
+
+// CRLPublished announces a revocation list before it is signed. TBS is the
+// digest of its TBSCertList: the bytes that the signature covers.
+type CRLPublished struct {
+	Covers    uint64 `json:"covers"`    // number of log entries that the list reflects
+	Entries   uint64 `json:"entries"`   // revoked certificates in the list
+	Issuer    Digest `json:"issuer"`    // SHA-256 of the issuer key's SubjectPublicKeyInfo
+	Number    uint64 `json:"number"`    // CRL number, strictly increasing per partition
+	Partition string `json:"partition"` // "full" or a municipality code
+	TBS       Digest `json:"tbs"`
+}
+
+// Kind returns KindCRLPublished.
+func (*CRLPublished) Kind() Kind { return KindCRLPublished }
+
+// Validate implements Body.
+func (b *CRLPublished) Validate() error {
+	if b.Partition != "full" {
+		if err := digits("partition", b.Partition, 6); err != nil {
+			return err
+		}
+	}
+	return firstError(small("covers", b.Covers), small("entries", b.Entries), small("number", b.Number), set("issuer", b.Issuer), set("tbs", b.TBS))
+}
+
+// Basis codes of Disclosure and Erasure.
+const (
+	BasisCouncilSample = "council-sample"
+	BasisOwnRequest    = "own-request"
+	BasisRetentionEnd  = "retention-end"
+	BasisLawfulRequest = "lawful-request"
+)
+
+// Disclosure says whose commitments were opened, to whom by basis.
+type Disclosure struct {
+	Basis    string   `json:"basis"`
+	Ordinals []uint64 `json:"ordinals"`
+}
+
+// Kind returns KindDisclosure.
+func (*Disclosure) Kind() Kind { return KindDisclosure }
+
+// Validate implements Body.
+func (b *Disclosure) Validate() error { return ordinalList(b.Basis, b.Ordinals) }
+
+// Erasure says whose record keys were destroyed (promise P8).
+type Erasure struct {
+	Basis    string   `json:"basis"`
+	Ordinals []uint64 `json:"ordinals"`
+}
+
+// Kind returns KindErasure.
+func (*Erasure) Kind() Kind { return KindErasure }
+
+// Validate implements Body.
+func (b *Erasure) Validate() error { return ordinalList(b.Basis, b.Ordinals) }
+
+func ordinalList(basis string, ords []uint64) error {
+	if len(ords) == 0 || len(ords) > 4096 {
+		return errors.New("needs 1 to 4096 ordinals")
+	}
+	for i, o := range ords {
+		if err := small("ordinal", o); err != nil {
+			return err
+		}
+		if i > 0 && ords[i-1] >= o {
+			return errors.New("ordinals are not in ascending order")
+		}
+	}
+	return oneOf("basis", basis, BasisCouncilSample, BasisOwnRequest, BasisRetentionEnd, BasisLawfulRequest)
+}
+
+// ReviewDraw fixes the randomness of a council sample before it is drawn.
+type ReviewDraw struct {
+	Covers uint64 `json:"covers"` // entries that the sample is drawn from
+	Seed   Digest `json:"seed"`
+}
+
+// Kind returns KindReviewDraw.
+func (*ReviewDraw) Kind() Kind { return KindReviewDraw }
+
+// Validate implements Body.
+func (b *ReviewDraw) Validate() error {
+	return firstError(small("covers", b.Covers), set("seed", b.Seed))
+}
+
+// ReviewReport puts a council report's digest into the log.
+type ReviewReport struct {
+	Covers uint64 `json:"covers"` // entries that the report was computed from
+	Digest Digest `json:"digest"` // SHA-256 of report.json
+	Items  Items  `json:"items"`  // 判定区分: how many items fell into each class
+}
+
+// Items counts a report's items by the council's own classes (DOMAIN 5.4).
+type Items struct {
+	A uint64 `json:"a"` // confirmed safe
+	B uint64 `json:"b"` // to be confirmed from how it is operated
+	C uint64 `json:"c"` // safe given the prefecture's own measures
+	D uint64 `json:"d"` // safety not confirmed
+}
+
+// Kind returns KindReviewReport.
+func (*ReviewReport) Kind() Kind { return KindReviewReport }
+
+// Validate implements Body.
+func (b *ReviewReport) Validate() error {
+	for _, n := range []uint64{b.Items.A, b.Items.B, b.Items.C, b.Items.D} {
+		if n > 1<<20 {
+			return fmt.Errorf("item count %d is out of range", n)
+		}
+	}
+	return firstError(small("covers", b.Covers), set("digest", b.Digest))
+}
+
+// SecurityEvent counts events of one code in one window, without content.
+type SecurityEvent struct {
+	Code  string `json:"code"`
+	Count uint64 `json:"count"`
+	From  Time   `json:"from"`
+	To    Time   `json:"to"`
+}
+
+// Kind returns KindSecurityEvent.
+func (*SecurityEvent) Kind() Kind { return KindSecurityEvent }
+
+// Validate implements Body.
+func (b *SecurityEvent) Validate() error {
+	if b.To.Std().Before(b.From.Std()) {
+		return errors.New("window ends before it starts")
+	}
+	return firstError(word("code", b.Code, 32), small("count", b.Count))
+}

@@ -1,0 +1,87 @@
+package kv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"strings"
+	"syscall"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/sukashi-project/sukashi/internal/say"
+)
+
+// Codes of the sentences that this package says.
+const (
+	CodeLocked  = "store.locked"
+	CodeFull    = "store.full"
+	CodeCorrupt = "store.corrupt"
+	CodeMissing = "store.missing"
+)
+
+// explain turns what a person can do something about into a sentence, and
+// leaves the rest as it is.
+func explain(dir string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case vfs.IsNoSpaceError(err):
+		return say.New(CodeFull, "ディスクに空きがありません。", "The disk is full.").
+			Hint("空きを作ってから、もう一度起動してください。書き終えた記録は失われていません。",
+				"Make room and start again. Nothing that was acknowledged is lost.").Because(err)
+	case dir != "" && isLocked(err):
+		return say.New(CodeLocked, fmt.Sprintf("保存先 %s は別のプロセスが使用中です。", dir),
+			fmt.Sprintf("The store %s is in use by another process.", dir)).
+			Hint("同じ保存先で動いている sukashi を止めてから、もう一度実行してください。",
+				"Stop the other sukashi that runs on this directory, then try again.").Because(err)
+	case dir != "" && isMissing(err):
+		return say.New(CodeMissing, fmt.Sprintf("保存先 %s がありません。", dir),
+			fmt.Sprintf("There is no store in %s.", dir)).
+			Hint("ディレクトリー名を確かめてください。", "Check the directory's name.").Because(err)
+	case pebble.IsCorruptionError(err):
+		return say.New(CodeCorrupt, "保存先のファイルが壊れています。", "A file of the store is damaged.").
+			Hint("バックアップから戻すか、複製から作り直してください。壊れたファイルは消さずに残してください。",
+				"Restore a backup or rebuild it from a copy. Keep the damaged files.").Because(err)
+	case dir != "":
+		return fmt.Errorf("couldn't open the store in %s: %w", dir, err)
+	}
+	return fmt.Errorf("store: %w", err)
+}
+
+func isLocked(err error) bool {
+	return errors.Is(err, syscall.EAGAIN) ||
+		strings.Contains(err.Error(), "lock held by current process")
+}
+
+// isMissing looks at the text too: Pebble marks its errors in a way that the
+// standard errors package doesn't see.
+func isMissing(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || strings.Contains(err.Error(), pebble.ErrDBDoesNotExist.Error()) ||
+		strings.HasSuffix(err.Error(), "does not exist")
+}
+
+// logger sends Pebble's own messages to slog: its information to debug, since
+// it tells about files and compactions, never about keys.
+type logger struct{ l *slog.Logger }
+
+func (l logger) Infof(format string, args ...any) { l.log(slog.LevelDebug, format, args) }
+
+func (l logger) Errorf(format string, args ...any) { l.log(slog.LevelError, format, args) }
+
+// Fatalf is called when going on would lose data (a failed write of the log
+// file). The store must not be used any more, and no library may end the
+// process, so it panics; nothing unacknowledged can become acknowledged.
+func (l logger) Fatalf(format string, args ...any) {
+	l.log(slog.LevelError, format, args)
+	panic("kv: " + fmt.Sprintf(format, args...))
+}
+
+func (l logger) log(level slog.Level, format string, args []any) {
+	if l.l != nil && l.l.Enabled(context.Background(), level) {
+		l.l.Log(context.Background(), level, "store: "+fmt.Sprintf(format, args...))
+	}
+}

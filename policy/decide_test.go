@@ -1,0 +1,207 @@
+package policy_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/sukashi-project/sukashi/ledger/entry"
+	"github.com/sukashi-project/sukashi/policy"
+	"github.com/sukashi-project/sukashi/policy/catalogue"
+)
+
+func decider(t testing.TB, index uint64) *policy.Decider {
+	t.Helper()
+	d, err := policy.NewDecider(context.Background(), policy.Shipped(), index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func allTrue(r policy.Ruleset) *policy.Facts {
+	f := policy.NewFacts(r)
+	for _, n := range policy.FactNames(r) {
+		f.Set(n, true)
+	}
+	return f
+}
+
+func TestAllowsOnlyWhenEveryFactIsTrue(t *testing.T) {
+	ctx, d := context.Background(), decider(t, 3)
+	for _, r := range catalogue.Rulesets() {
+		good := d.Decide(ctx, allTrue(r))
+		if !good.Allow || len(good.Codes) != 0 || good.Policy != 3 || good.Bundle != policy.Shipped().Digest {
+			t.Fatalf("%s: all facts true gives %+v", r, good)
+		}
+		for _, f := range catalogue.Facts(r)[2:] {
+			facts := allTrue(r)
+			facts.Set(f.Name, false)
+			got := d.Decide(ctx, facts)
+			if got.Allow || !slices.Equal(got.Codes, []string{f.Code}) {
+				t.Errorf("%s with %s false gives %v %v", r, f.Name, got.Allow, got.Codes)
+			}
+			missing := policy.NewFacts(r)
+			for _, n := range policy.FactNames(r) {
+				if n != f.Name {
+					missing.Set(n, true)
+				}
+			}
+			want := []string{f.Code, "N100"}
+			slices.Sort(want)
+			if got := d.Decide(ctx, missing); got.Allow || !slices.Equal(got.Codes, want) {
+				t.Errorf("%s without %s gives %v %v", r, f.Name, got.Allow, got.Codes)
+			}
+		}
+	}
+}
+
+func TestFailsClosed(t *testing.T) {
+	ctx := context.Background()
+	d := decider(t, 3)
+	stray := allTrue(policy.Revoke)
+	stray.Set("no_such_fact", true)
+	if got := d.Decide(ctx, stray); got.Allow || !slices.Equal(got.Codes, []string{"N100"}) {
+		t.Errorf("a fact of no rule set gives %+v", got)
+	}
+	if got := d.Decide(ctx, policy.NewFacts("no-such-set")); got.Allow || !slices.Equal(got.Codes, []string{"N901"}) {
+		t.Errorf("an unknown rule set gives %+v", got)
+	}
+	done, cancel := context.WithCancel(ctx)
+	cancel()
+	if got := d.Decide(done, allTrue(policy.Revoke)); got.Allow || !slices.Equal(got.Codes, []string{"N901"}) {
+		t.Errorf("a cancelled decision gives %+v", got)
+	}
+	if got := decider(t, policy.NotApproved).Decide(ctx, allTrue(policy.Revoke)); got.Allow || !slices.Equal(got.Codes, []string{"N902"}) {
+		t.Errorf("an unapproved bundle gives %+v", got)
+	}
+	wrongFirst := allTrue(policy.Revoke)
+	wrongFirst.Set("ground_known", false)
+	wrongFirst.Set("ground_known", true)
+	if d.Decide(ctx, wrongFirst).Allow {
+		t.Error("a fact found false became true again")
+	}
+}
+
+func TestReplay(t *testing.T) {
+	ctx, d := context.Background(), decider(t, 3)
+	rep, err := policy.NewReplayer(ctx, policy.Shipped())
+	if err != nil {
+		t.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 300 {
+		r := catalogue.Rulesets()[rng.IntN(len(catalogue.Rulesets()))]
+		f := policy.NewFacts(r)
+		for _, n := range policy.FactNames(r) {
+			if rng.IntN(20) > 0 {
+				f.Set(n, rng.IntN(8) > 0)
+			}
+		}
+		dec := d.Decide(ctx, f)
+		if err := rep.Replay(ctx, dec); err != nil {
+			t.Fatalf("%s: %v", r, err)
+		}
+		forged := dec
+		forged.Allow = !dec.Allow
+		if rep.Replay(ctx, forged) == nil {
+			t.Fatal("a turned decision replays")
+		}
+		forged = dec
+		forged.Codes = append(slices.Clone(dec.Codes), "Z999")
+		if rep.Replay(ctx, forged) == nil {
+			t.Fatal("another code list replays")
+		}
+	}
+	dec := d.Decide(ctx, allTrue(policy.Revoke))
+	for _, bad := range []string{"", "ff", "ffffff", "ff0f", "FF07", "zz07"} {
+		forged := dec
+		forged.Facts = bad
+		if rep.Replay(ctx, forged) == nil {
+			t.Errorf("bitmap %q replays", bad)
+		}
+	}
+	forged := dec
+	forged.Bundle[0] ^= 1
+	if policy.Replay(ctx, policy.Shipped(), forged) == nil {
+		t.Error("a decision of another bundle replays")
+	}
+	if err := policy.Replay(ctx, policy.Shipped(), dec); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestDecisionsFitTheEntry(t *testing.T) {
+	ctx, d := context.Background(), decider(t, 0)
+	good := d.Decide(ctx, allTrue(policy.NoticeReceive))
+	bad := d.Decide(ctx, policy.NewFacts(policy.NoticeReceive))
+	sum := entry.Sum([]byte("x"))
+	for _, b := range []entry.Body{
+		&entry.NoticeReceived{Decision: good, Digest: sum}, &entry.NoticeRefused{Decision: bad},
+	} {
+		if _, err := (entry.Entry{By: entry.ByCALink, Body: b}).Marshal(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestApprovals(t *testing.T) {
+	var keys []ed25519.PrivateKey
+	var members []ed25519.PublicKey
+	for i := range 3 {
+		k := ed25519.NewKeyFromSeed(slices.Repeat([]byte{byte(i)}, 32))
+		keys, members = append(keys, k), append(members, k.Public().(ed25519.PublicKey))
+	}
+	b := policy.Shipped()
+	body, err := policy.Approve(b, keys[0], keys[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := policy.VerifyApprovals(body, 2, members); err != nil {
+		t.Error(err)
+	}
+	if err := policy.VerifyBundle(body, b); err != nil {
+		t.Error(err)
+	}
+	if policy.VerifyApprovals(body, 3, members) == nil {
+		t.Error("two approvals pass for three")
+	}
+	if policy.VerifyApprovals(body, 1, members[1:]) == nil {
+		t.Error("an approval by a stranger passes")
+	}
+	twice, _ := policy.Approve(b, keys[0], keys[0])
+	if policy.VerifyApprovals(twice, 1, members) == nil {
+		t.Error("a double approval passes")
+	}
+	other := body
+	other.Bundle[5] ^= 1
+	if policy.VerifyApprovals(other, 2, members) == nil || policy.VerifyBundle(other, b) == nil {
+		t.Error("approvals carry over to another bundle")
+	}
+	if _, err := policy.Approve(b); err == nil {
+		t.Error("no approvals at all pass")
+	}
+}
+
+func BenchmarkDecideAllowed(b *testing.B) {
+	ctx, d, f := context.Background(), decider(b, 3), allTrue(policy.NoticeSend)
+	for b.Loop() {
+		if !d.Decide(ctx, f).Allow {
+			b.Fatal("refused")
+		}
+	}
+}
+
+func BenchmarkDecideRefused(b *testing.B) {
+	ctx, d, f := context.Background(), decider(b, 3), allTrue(policy.NoticeSend)
+	for _, n := range []string{"echo_equals_certified", "no_resident_code", "no_long_digits"} {
+		f.Set(n, false)
+	}
+	for b.Loop() {
+		if d.Decide(ctx, f).Allow {
+			b.Fatal("allowed")
+		}
+	}
+}

@@ -3,12 +3,9 @@ package kv
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"syscall"
 	"testing"
-
-	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/sukashi-project/sukashi/internal/say"
 )
@@ -187,7 +184,7 @@ func TestSentencesForPeople(t *testing.T) {
 // every batch acknowledged with sync must be there, whole.
 func TestSyncedBatchesSurviveACrash(t *testing.T) {
 	for _, kept := range []int{0, 50, 100} {
-		mem := vfs.NewCrashableMem()
+		mem := NewCrashableFS()
 		s := open(t, "d", Options{FS: mem})
 		for i := range 50 {
 			b := s.NewBatch()
@@ -197,7 +194,7 @@ func TestSyncedBatchesSurviveACrash(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		clone := mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: kept, RNG: rand.New(rand.NewPCG(1, uint64(kept)))})
+		clone := Crash(mem, kept, 1)
 		c := open(t, "d", Options{FS: clone})
 		for i := range 49 {
 			_, err1 := c.Get(fmt.Appendf(nil, "k%03d", i))

@@ -1,0 +1,145 @@
+package kv
+
+import (
+	"math/rand/v2"
+	"os"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// MemFS is a file system in memory, for tests.
+type MemFS = vfs.MemFS
+
+// NewMemFS returns an empty file system in memory.
+func NewMemFS() *MemFS { return vfs.NewMem() }
+
+// NewCrashableFS returns a file system in memory that knows what has been
+// synced, for Crash.
+func NewCrashableFS() *MemFS { return vfs.NewCrashableMem() }
+
+// Disk is the operating system's file system.
+func Disk() FS { return vfs.Default }
+
+// Crash returns a copy of fs as a power cut would leave it: all that was
+// synced and about keep percent of what was not, chosen by seed.
+func Crash(fs *MemFS, keep int, seed uint64) *MemFS {
+	return fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: keep, RNG: rand.New(rand.NewPCG(seed, uint64(keep)))})
+}
+
+// Wrap returns fs with before called at every operation that changes it: the
+// name of the operation is for reports. An error of before is returned instead
+// of doing it.
+func Wrap(fs FS, before func(op string) error) FS { return &wrapped{fs, before} }
+
+type wrapped struct {
+	vfs.FS
+	before func(op string) error
+}
+
+type wrappedFile struct {
+	vfs.File
+	before func(op string) error
+}
+
+func (w *wrapped) file(f vfs.File, err error) (vfs.File, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &wrappedFile{f, w.before}, nil
+}
+
+// Create implements vfs.FS.
+func (w *wrapped) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	if err := w.before("create"); err != nil {
+		return nil, err
+	}
+	return w.file(w.FS.Create(name, c))
+}
+
+// OpenReadWrite implements vfs.FS.
+func (w *wrapped) OpenReadWrite(name string, c vfs.DiskWriteCategory, o ...vfs.OpenOption) (vfs.File, error) {
+	return w.file(w.FS.OpenReadWrite(name, c, o...))
+}
+
+// OpenDir implements vfs.FS.
+func (w *wrapped) OpenDir(name string) (vfs.File, error) { return w.file(w.FS.OpenDir(name)) }
+
+// ReuseForWrite implements vfs.FS.
+func (w *wrapped) ReuseForWrite(old, name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	if err := w.before("reuse"); err != nil {
+		return nil, err
+	}
+	return w.file(w.FS.ReuseForWrite(old, name, c))
+}
+
+// Rename implements vfs.FS.
+func (w *wrapped) Rename(old, name string) error {
+	if err := w.before("rename"); err != nil {
+		return err
+	}
+	return w.FS.Rename(old, name)
+}
+
+// Link implements vfs.FS.
+func (w *wrapped) Link(old, name string) error {
+	if err := w.before("link"); err != nil {
+		return err
+	}
+	return w.FS.Link(old, name)
+}
+
+// Remove implements vfs.FS.
+func (w *wrapped) Remove(name string) error {
+	if err := w.before("remove"); err != nil {
+		return err
+	}
+	return w.FS.Remove(name)
+}
+
+// MkdirAll implements vfs.FS.
+func (w *wrapped) MkdirAll(name string, perm os.FileMode) error {
+	if err := w.before("mkdir"); err != nil {
+		return err
+	}
+	return w.FS.MkdirAll(name, perm)
+}
+
+// Write implements vfs.File.
+func (f *wrappedFile) Write(b []byte) (int, error) {
+	if err := f.before("write"); err != nil {
+		return 0, err
+	}
+	return f.File.Write(b)
+}
+
+// WriteAt implements vfs.File.
+func (f *wrappedFile) WriteAt(b []byte, at int64) (int, error) {
+	if err := f.before("write-at"); err != nil {
+		return 0, err
+	}
+	return f.File.WriteAt(b, at)
+}
+
+// Sync implements vfs.File.
+func (f *wrappedFile) Sync() error {
+	if err := f.before("sync"); err != nil {
+		return err
+	}
+	return f.File.Sync()
+}
+
+// SyncData implements vfs.File.
+func (f *wrappedFile) SyncData() error {
+	if err := f.before("sync"); err != nil {
+		return err
+	}
+	return f.File.SyncData()
+}
+
+// SyncTo implements vfs.File.
+func (f *wrappedFile) SyncTo(n int64) (bool, error) {
+	if err := f.before("sync"); err != nil {
+		return false, err
+	}
+	return f.File.SyncTo(n)
+}

@@ -1,0 +1,94 @@
+package pebblestore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/trillian"
+	"github.com/google/trillian/storage"
+	"github.com/google/trillian/types"
+)
+
+// Stage is a LogStorage whose next read-write transaction finds Leaves at the
+// end of the tree, as if AddSequencedLeaves had stored them just before, and
+// writes them together with tiles and root in one batch with one fsync.
+//
+// The caller promises what AddSequencedLeaves would have checked: the indexes
+// follow the tree size without a gap and the identities are new.
+type Stage struct {
+	*Store
+	Leaves []*trillian.LogLeaf
+	// Extra are further pairs of the same batch; keys made with UserKey.
+	Extra []Pair
+	// Check is called when everything is computed and nothing written. Its
+	// error gives the transaction up.
+	Check func(Written) error
+
+	wait func() error
+}
+
+// Pair is a key and its value.
+type Pair struct{ Key, Value []byte }
+
+// Written is what a staged transaction is about to write.
+type Written struct {
+	Root  types.LogRootV1
+	Tiles map[TileID][]byte
+}
+
+// ErrNothingStaged is returned by Wait when no transaction was written.
+var ErrNothingStaged = errors.New("no staged transaction was written")
+
+// ReadWriteTransaction implements storage.LogStorage for the staged leaves. It
+// returns when the batch is applied and visible; Wait says when it is on disk.
+func (g *Stage) ReadWriteTransaction(ctx context.Context, tree *trillian.Tree, f storage.LogTXFunc) error {
+	st := g.Store.tree(tree.TreeId)
+	st.write.Lock()
+	defer st.write.Unlock()
+	tx, err := g.Store.beginUpdate(tree)
+	if err != nil {
+		return err
+	}
+	defer tx.Close()
+	tx.staged = g.Leaves
+	if err := f(ctx, tx); err != nil {
+		return err
+	}
+	if want := uint64(g.Leaves[len(g.Leaves)-1].LeafIndex) + 1; tx.root.TreeSize != want {
+		return fmt.Errorf("staged leaves end at %d, the new root at %d", want, tx.root.TreeSize)
+	}
+	if g.Check != nil {
+		if err := g.Check(Written{Root: tx.root, Tiles: tx.tiles}); err != nil {
+			return err
+		}
+	}
+	tx.writeStaged(g.Extra)
+	g.wait, err = tx.start()
+	return err
+}
+
+// Wait returns when the staged transaction is on disk. It must be called
+// exactly once after a ReadWriteTransaction without error.
+func (g *Stage) Wait() error {
+	if g.wait == nil {
+		return ErrNothingStaged
+	}
+	return g.wait()
+}
+
+func (t *logTX) writeStaged(extra []Pair) {
+	var record []byte
+	for _, l := range t.staged {
+		index := uint64(l.LeafIndex)
+		record = appendLeaf(record[:0], l)
+		t.batch.Set(leafKey(t.tree.TreeId, index), record)
+		t.batch.Set(key(tableIdentity, t.tree.TreeId, l.LeafIdentityHash), sequencedAt(index))
+		if t.s.opts.HashIndex {
+			t.batch.Set(hashKey(t.tree.TreeId, l.MerkleLeafHash, index), nil)
+		}
+	}
+	for _, p := range extra {
+		t.batch.Set(p.Key, p.Value)
+	}
+}

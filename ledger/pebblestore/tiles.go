@@ -1,0 +1,123 @@
+package pebblestore
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/google/trillian/storage/tree"
+	"github.com/transparency-dev/merkle/compact"
+	"github.com/transparency-dev/merkle/rfc6962"
+
+	"github.com/sukashi-project/sukashi/internal/kv"
+)
+
+// Sizes of C2SP tlog-tiles.
+const (
+	TileHeight = 8               // tree levels in a tile
+	TileWidth  = 1 << TileHeight // hashes in a full tile
+	HashSize   = 32              // bytes
+)
+
+// TileID names a tile: Level 0 holds leaf hashes, level L the hashes at tree
+// level 8·L. Index counts tiles of the level from the left.
+type TileID struct {
+	Level uint
+	Index uint64
+}
+
+// tileOf returns the tile that a Merkle node is computed from, and which
+// hashes of it: count hashes from offset.
+func tileOf(id compact.NodeID) (t TileID, offset, count int) {
+	height := id.Level % TileHeight
+	first := id.Index << height
+	return TileID{Level: id.Level / TileHeight, Index: first / TileWidth}, int(first % TileWidth), 1 << height
+}
+
+// nodeFromTile computes a Merkle node from the bytes of its tile. ok is false
+// when the tile does not reach that far.
+func nodeFromTile(data []byte, offset, count int) (hash []byte, ok bool) {
+	if (offset+count)*HashSize > len(data) {
+		return nil, false
+	}
+	level := make([][]byte, count)
+	for i := range level {
+		at := (offset + i) * HashSize
+		level[i] = data[at : at+HashSize]
+	}
+	for len(level) > 1 {
+		for i := range len(level) / 2 {
+			level[i] = rfc6962.DefaultHasher.HashChildren(level[2*i], level[2*i+1])
+		}
+		level = level[:len(level)/2]
+	}
+	return slices.Clone(level[0]), true
+}
+
+// readNodes serves Merkle nodes from tiles; nodes that don't exist are left
+// out, as Trillian expects.
+func readNodes(ids []compact.NodeID, read func(TileID) ([]byte, error)) ([]tree.Node, error) {
+	nodes := make([]tree.Node, 0, len(ids))
+	tiles := map[TileID][]byte{}
+	for _, id := range ids {
+		t, offset, count := tileOf(id)
+		data, ok := tiles[t]
+		if !ok {
+			var err error
+			if data, err = read(t); err != nil && !errors.Is(err, kv.ErrNotFound) {
+				return nil, fmt.Errorf("couldn't read tile %d/%d: %w", t.Level, t.Index, err)
+			}
+			tiles[t] = data
+		}
+		if h, ok := nodeFromTile(data, offset, count); ok {
+			nodes = append(nodes, tree.Node{ID: id, Hash: h})
+		}
+	}
+	return nodes, nil
+}
+
+// writeNodes puts the nodes that a tile stores into tiles; the levels between
+// are left out, because they follow from them. Tiles may only grow without
+// gaps.
+func writeNodes(nodes []tree.Node, read func(TileID) ([]byte, error), tiles map[TileID][]byte) error {
+	var keep []tree.Node
+	for _, n := range nodes {
+		if n.ID.Level%TileHeight != 0 {
+			continue
+		}
+		if len(n.Hash) != HashSize {
+			return fmt.Errorf("Merkle node %d/%d has a hash of %d bytes", n.ID.Level, n.ID.Index, len(n.Hash))
+		}
+		keep = append(keep, n)
+	}
+	slices.SortFunc(keep, func(a, b tree.Node) int {
+		if a.ID.Level != b.ID.Level {
+			return int(a.ID.Level) - int(b.ID.Level)
+		}
+		if a.ID.Index < b.ID.Index {
+			return -1
+		}
+		return 1
+	})
+	for _, n := range keep {
+		t, offset, _ := tileOf(n.ID)
+		data, ok := tiles[t]
+		if !ok {
+			old, err := read(t)
+			if err != nil && !errors.Is(err, kv.ErrNotFound) {
+				return fmt.Errorf("couldn't read tile %d/%d: %w", t.Level, t.Index, err)
+			}
+			data = append(make([]byte, 0, TileWidth*HashSize), old...)
+		}
+		switch at := offset * HashSize; {
+		case at > len(data):
+			return fmt.Errorf("tile %d/%d would have a gap at %d", t.Level, t.Index, offset)
+		case at == len(data):
+			data = append(data, n.Hash...)
+		default:
+			copy(data[at:], n.Hash)
+		}
+		tiles[t] = data
+	}
+	return nil
+}

@@ -1,0 +1,129 @@
+package registry
+
+import (
+	"errors"
+	"time"
+
+	"github.com/sukashi-project/sukashi/internal/attr"
+	"github.com/sukashi-project/sukashi/ledger/commitment"
+	"github.com/sukashi-project/sukashi/ledger/entry"
+)
+
+// State is how far an issuance has come.
+type State uint8
+
+// States, in the order in which a record passes through them.
+const (
+	Prepared State = iota + 1 // on disk here, intent perhaps not logged
+	Intended                  // cert.intent is in the log
+	Signed                    // the certificate exists, cert.issued perhaps not logged
+	Issued                    // cert.issued is in the log
+	Revoked                   // revocation is in the log; final
+	Aborted                   // cert.aborted is in the log; final
+)
+
+// Record is one issuance record (発行記録, Article 8) with its life since.
+type Record struct {
+	Ordinal      uint64         `json:"ordinal"`
+	State        State          `json:"state"`
+	Application  string         `json:"application"` // application id
+	Serial       string         `json:"serial"`      // lower-case hex
+	Municipality string         `json:"municipality"`
+	Certified    attr.Certified `json:"certified"`
+	NotBefore    time.Time      `json:"not_before"`
+	NotAfter     time.Time      `json:"not_after"`
+	TBS          []byte         `json:"tbs,omitempty"` // until DER is there
+	DER          []byte         `json:"der,omitempty"` // from Signed on
+	Digest       entry.Digest   `json:"digest"`        // SHA-256 of TBS
+	SPKI         entry.Digest   `json:"spki"`          // SHA-256 of the holder's SubjectPublicKeyInfo
+	Subject      entry.Digest   `json:"subject"`       // subject commitment, as in the log
+	IntentSeq    uint64         `json:"intent_seq"`    // of ca-server, from Intended on
+	IntentIndex  uint64         `json:"intent_index"`
+	IssuedIndex  uint64         `json:"issued_index"`
+	Twin         bool           `json:"twin,omitempty"` // an officer confirmed that another person has equal attributes
+
+	// Revocation, from Revoked on (R1: nothing about the change).
+	Ground          string    `json:"ground,omitempty"`
+	Recorded        time.Time `json:"recorded"`
+	Cause           uint64    `json:"cause,omitempty"`
+	RevocationIndex uint64    `json:"revocation_index,omitempty"`
+
+	// Daily holders list (M1).
+	Told bool `json:"told,omitempty"` // the register side knows this holder
+	Gone bool `json:"gone,omitempty"` // and was told that the certificate is no longer in force
+
+	Erased bool `json:"erased,omitempty"` // record key and person destroyed (DOMAIN 8.2)
+
+	Key commitment.Key `json:"-"` // sealed in a row of its own; zero when erased or aborted
+}
+
+func (rec *Record) clone() *Record {
+	c := *rec // slices are replaced, never written into
+	return &c
+}
+
+// Live reports whether the record stands for a certificate that is in force at
+// now, or may come to be: pending ones count (Article 6).
+func (rec *Record) Live(now time.Time) bool {
+	return rec.State >= Prepared && rec.State <= Issued && now.Before(rec.NotAfter)
+}
+
+// open reports whether the ledger has not yet closed the intent.
+func (rec *Record) open() bool { return rec.State >= Prepared && rec.State <= Signed }
+
+// mayBecome refuses what can't happen to a record: ways back, another person,
+// another certificate.
+func (rec *Record) mayBecome(next *Record) error {
+	legal := next.State == rec.State ||
+		rec.State < Revoked && next.State > rec.State && next.State <= Issued ||
+		rec.State == Issued && next.State == Revoked ||
+		rec.open() && next.State == Aborted
+	switch {
+	case !legal:
+		return errors.New("the record can't change into this state")
+	case next.Ordinal != rec.Ordinal || next.Serial != rec.Serial || next.Application != rec.Application:
+		return errors.New("a record's identity can't change")
+	case rec.Erased && !next.Erased:
+		return errors.New("an erased record stays erased")
+	case next.State == Issued && len(next.DER) == 0 && !next.Erased:
+		return errors.New("an issued record needs its certificate")
+	}
+	return nil
+}
+
+// Abort turns an open record into a bare stub: the certificate never came to
+// exist, so nothing about the person is kept.
+func (rec *Record) Abort() {
+	rec.State = Aborted
+	rec.bare()
+}
+
+// Erase destroys what names the person and the key that opens the
+// commitments. State, serial and positions in the log stay.
+func (rec *Record) Erase() {
+	rec.Erased = true
+	rec.bare()
+}
+
+func (rec *Record) bare() {
+	rec.Certified = attr.Certified{}
+	rec.Key = commitment.Key{}
+	rec.TBS, rec.DER = nil, nil
+}
+
+// Revocation is the CA's record of one revocation (R1): serial, ground class,
+// date of recording; no attribute (PR-04).
+type Revocation struct {
+	Ordinal      uint64    `json:"ordinal"`
+	Serial       string    `json:"serial"`
+	Ground       string    `json:"ground"`
+	Recorded     time.Time `json:"recorded"`
+	Municipality string    `json:"municipality"`
+	NotAfter     time.Time `json:"not_after"`
+	Index        uint64    `json:"index"` // of the revocation entry
+}
+
+func (rec *Record) revocation() Revocation {
+	return Revocation{Ordinal: rec.Ordinal, Serial: rec.Serial, Ground: rec.Ground, Recorded: rec.Recorded,
+		Municipality: rec.Municipality, NotAfter: rec.NotAfter, Index: rec.RevocationIndex}
+}

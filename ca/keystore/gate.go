@@ -1,0 +1,230 @@
+package keystore
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/rsa"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/sukashi-project/sukashi/internal/say"
+
+	"github.com/sukashi-project/sukashi/ca/profile"
+	"github.com/sukashi-project/sukashi/ledger/entry"
+	"github.com/sukashi-project/sukashi/ledger/proof"
+)
+
+// MaxTBS is the largest thing that is signed, in bytes: a CRL of some four
+// million entries.
+const MaxTBS = 256 << 20
+
+// GateConfig says whose receipts open the gate and where uses are recorded.
+type GateConfig struct {
+	Log     *proof.Policy    // proof.LogOnly of the log's verifier key
+	Journal string           // directory of the signing journal, used for this key alone
+	Now     func() time.Time // time of the journal's records
+}
+
+func (c GateConfig) validate() error {
+	if c.Log == nil || c.Journal == "" || c.Now == nil {
+		return errors.New("gate needs a log policy, a journal directory and a clock")
+	}
+	if len(c.Log.Logs()) != 1 {
+		return errors.New("gate needs a policy with exactly one log: two logs could announce different things")
+	}
+	return nil
+}
+
+// backend is where the private key is.
+type backend interface {
+	public() crypto.PublicKey
+	// sign signs a digest. RSA is PKCS #1 v1.5, ECDSA is ASN.1.
+	sign(ctx context.Context, digest []byte, h crypto.Hash) ([]byte, error)
+	deterministic() bool
+	demo() bool
+	close() error
+}
+
+// gated is a Key: a backend behind its gate.
+type gated struct {
+	id  entry.Digest
+	alg profile.SigAlg
+	log *proof.Policy
+	j   *journal
+	b   backend
+}
+
+var _ Key = (*gated)(nil)
+
+func newGated(c GateConfig, b backend) (*gated, error) {
+	if err := c.validate(); err != nil {
+		return nil, err
+	}
+	alg, err := profile.AlgFor(b.public())
+	if err != nil {
+		return nil, err
+	}
+	id, err := keyID(b.public())
+	if err != nil {
+		return nil, err
+	}
+	j, err := openJournal(c.Journal, id, c.Now, nil)
+	if err != nil {
+		return nil, err
+	}
+	return &gated{id: id, alg: alg, log: c.Log, j: j, b: b}, nil
+}
+
+func keyID(pub crypto.PublicKey) (entry.Digest, error) {
+	spki, err := x509.MarshalPKIXPublicKey(pub)
+	if err != nil {
+		return entry.Digest{}, fmt.Errorf("couldn't encode the public key: %w", err)
+	}
+	return entry.Sum(spki), nil
+}
+
+func (g *gated) Public() crypto.PublicKey            { return g.b.public() }
+func (g *gated) KeyID() entry.Digest                 { return g.id }
+func (g *gated) Demo() bool                          { return g.b.demo() }
+func (g *gated) Used(index uint64) bool              { return g.j.isUsed(index) }
+func (g *gated) Journal(fn func(Record) error) error { return g.j.records(fn) }
+func (g *gated) Close() error                        { return errors.Join(g.j.close(), g.b.close()) }
+
+func (g *gated) Sign(ctx context.Context, tbs, entryBytes []byte, r *proof.Receipt) ([]byte, error) {
+	digest, err := g.permit(ctx, tbs, entryBytes, r)
+	if err != nil {
+		return nil, err
+	}
+	if err := g.j.burn(r.Index, digest); err != nil {
+		return nil, err
+	}
+	return g.use(ctx, tbs)
+}
+
+func (g *gated) Resume(ctx context.Context, tbs, entryBytes []byte, r *proof.Receipt) ([]byte, error) {
+	digest, err := g.permit(ctx, tbs, entryBytes, r)
+	if err != nil {
+		return nil, err
+	}
+	was, found, err := g.j.digestOf(r.Index)
+	if err != nil {
+		return nil, err
+	}
+	if !found || was != digest {
+		return nil, refuse("the receipt was not used for these bytes, so there is nothing to resume")
+	}
+	if !g.b.deterministic() {
+		return nil, fmt.Errorf("%w: %w", ErrRefused, ErrNotDeterministic)
+	}
+	if err := g.j.note(Record{Use: UseResume, Index: r.Index, TBS: digest}); err != nil {
+		return nil, err
+	}
+	return g.use(ctx, tbs)
+}
+
+func (g *gated) Covers(done iter.Seq[uint64]) error {
+	for index := range done {
+		if g.j.isUsed(index) {
+			continue
+		}
+		err := say.New("keystore.behind", "署名台帳がログより古いため、鍵を使えません。", "The signing journal is older than the log, so the key can't be used.").
+			Hint("古い控えから戻した台帳を、最新のものに取り替えてください。", "Replace the restored journal with its newest copy.").Because(ErrBehind)
+		g.j.fail(err)
+		return err
+	}
+	return nil
+}
+
+// permit is the gate: it says yes to exactly the bytes that a logged entry
+// announces for this key.
+func (g *gated) permit(ctx context.Context, tbs, entryBytes []byte, r *proof.Receipt) (entry.Digest, error) {
+	if err := ctx.Err(); err != nil {
+		return entry.Digest{}, err
+	}
+	if len(tbs) == 0 || len(tbs) > MaxTBS {
+		return entry.Digest{}, refuse("nothing to sign, or too much")
+	}
+	if r == nil {
+		return entry.Digest{}, refuse("there is no receipt")
+	}
+	e, err := entry.Parse(entryBytes)
+	if err != nil {
+		return entry.Digest{}, fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	want, err := g.announced(e)
+	if err != nil {
+		return entry.Digest{}, err
+	}
+	if entry.Sum(tbs) != want {
+		return entry.Digest{}, refuse("the entry announces other bytes")
+	}
+	if err := checkForm(e.Body, tbs); err != nil {
+		return entry.Digest{}, err
+	}
+	if _, err := g.log.VerifyReceipt(r, entryBytes); err != nil {
+		return entry.Digest{}, fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	return want, nil
+}
+
+// announced returns the digest that the entry announces for this key.
+func (g *gated) announced(e entry.Entry) (entry.Digest, error) {
+	if !entry.MayWrite(e.By, e.Body.Kind()) {
+		return entry.Digest{}, refuse("the entry's writer may not write its kind")
+	}
+	issuer := g.id
+	var tbs entry.Digest
+	switch b := e.Body.(type) {
+	case *entry.CertIntent:
+		issuer, tbs = b.Issuer, b.TBS
+	case *entry.CRLPublished:
+		issuer, tbs = b.Issuer, b.TBS
+	case *entry.KeyCreated:
+		if b.TBS == nil {
+			return entry.Digest{}, refuse("the entry announces a key without a certificate")
+		}
+		if b.Role == RoleIssuer && b.SPKI != g.id {
+			return entry.Digest{}, refuse("the entry announces another issuer's certificate")
+		}
+		tbs = *b.TBS
+	default:
+		return entry.Digest{}, refuse("the entry's kind announces no signature")
+	}
+	if issuer != g.id {
+		return entry.Digest{}, refuse("the entry names another issuer key")
+	}
+	return tbs, nil
+}
+
+// use uses the key. What a token gives back is believed only after it has been
+// verified here.
+func (g *gated) use(ctx context.Context, tbs []byte) ([]byte, error) {
+	h := g.alg.Hash()
+	sum := h.New()
+	sum.Write(tbs)
+	digest := sum.Sum(nil)
+	sig, err := g.b.sign(ctx, digest, h)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't use the key: %w", err)
+	}
+	if !verifies(g.b.public(), h, digest, sig) {
+		return nil, errors.New("couldn't use the key: it gave a signature that does not verify")
+	}
+	return sig, nil
+}
+
+func verifies(pub crypto.PublicKey, h crypto.Hash, digest, sig []byte) bool {
+	switch k := pub.(type) {
+	case *rsa.PublicKey:
+		return rsa.VerifyPKCS1v15(k, h, digest, sig) == nil
+	case *ecdsa.PublicKey:
+		return ecdsa.VerifyASN1(k, digest, sig)
+	}
+	return false
+}
+
+func refuse(why string) error { return fmt.Errorf("%w: %s", ErrRefused, why) }

@@ -1,0 +1,101 @@
+package witness
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/sukashi-project/sukashi/ledger/proof"
+)
+
+// store keeps one small file for each log. A write is all or nothing: the new
+// file is written and synced beside the old one, renamed over it, and the
+// directory is synced.
+type store struct {
+	dir  string
+	lock *os.File
+	// fail, when set by a test, is called before each step of a write and ends
+	// the write there.
+	fail func(step string) error
+}
+
+func openStore(dir string) (*store, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("couldn't create the directory: %w", err)
+	}
+	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't open the lock file: %w", err)
+	}
+	if err := lockFile(lock); err != nil {
+		lock.Close()
+		return nil, fmt.Errorf("couldn't lock the directory: %w", err)
+	}
+	return &store{dir: dir, lock: lock, fail: func(string) error { return nil }}, nil
+}
+
+func (s *store) close() error { return s.lock.Close() }
+
+// read returns nil without an error where there is no file.
+func (s *store) read(name string) ([]byte, error) {
+	f, err := os.Open(filepath.Join(s.dir, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("couldn't open the record: %w", err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, proof.MaxFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("couldn't read the record: %w", err)
+	}
+	if len(b) == 0 || len(b) > proof.MaxFile {
+		return nil, errors.New("record is empty or too large")
+	}
+	return b, nil
+}
+
+func (s *store) write(name string, b []byte) error {
+	final := filepath.Join(s.dir, name)
+	var f *os.File
+	steps := []struct {
+		name string
+		do   func() error
+	}{
+		{"create", func() (err error) {
+			f, err = os.OpenFile(final+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+			return err
+		}},
+		{"write", func() error { _, err := f.Write(b); return err }},
+		{"sync", func() error { return f.Sync() }},
+		{"close", func() error { return f.Close() }},
+		{"rename", func() error { return os.Rename(final+".new", final) }},
+		{"sync directory", func() error { return syncDir(s.dir) }},
+	}
+	for _, st := range steps {
+		err := s.fail(st.name)
+		if err == nil {
+			err = st.do()
+		}
+		if err != nil {
+			if f != nil {
+				f.Close()
+			}
+			return fmt.Errorf("couldn't %s: %w", st.name, err)
+		}
+	}
+	return nil
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}

@@ -68,6 +68,14 @@ func Open(dir string, o Options) (*Store, error) {
 	if o.MemTable == 0 {
 		o.MemTable = 32 << 20
 	}
+	if o.FS == nil {
+		o.FS = vfs.Default
+	}
+	if !o.ReadOnly {
+		if err := MakeDir(o.FS, dir); err != nil {
+			return nil, explain(dir, err)
+		}
+	}
 	cache := pebble.NewCache(o.CacheBytes)
 	defer cache.Unref()
 	po := &pebble.Options{

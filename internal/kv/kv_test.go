@@ -185,7 +185,7 @@ func TestSentencesForPeople(t *testing.T) {
 func TestSyncedBatchesSurviveACrash(t *testing.T) {
 	for _, kept := range []int{0, 50, 100} {
 		mem := NewCrashableFS()
-		s := open(t, "d", Options{FS: mem})
+		s := open(t, "/d", Options{FS: mem})
 		for i := range 50 {
 			b := s.NewBatch()
 			b.Set(fmt.Appendf(nil, "k%03d", i), []byte("v"))
@@ -195,7 +195,7 @@ func TestSyncedBatchesSurviveACrash(t *testing.T) {
 			}
 		}
 		clone := Crash(mem, kept, 1)
-		c := open(t, "d", Options{FS: clone})
+		c := open(t, "/d", Options{FS: clone})
 		for i := range 49 {
 			_, err1 := c.Get(fmt.Appendf(nil, "k%03d", i))
 			_, err2 := c.Get(fmt.Appendf(nil, "l%03d", i))

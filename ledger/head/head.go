@@ -1,0 +1,241 @@
+// Package head keeps the newest signed checkpoint of a log outside the log's
+// own store: the high-water mark that promise P9 needs.
+//
+// An embedded store can lose its newest entries without an error when a bit
+// rots, and a backup can be put back by mistake. The log then looks healthy
+// and would sign history a second time. The head remembers how far the log had
+// signed, in its own directory, if possible on another disk.
+//
+// Promises: Swap replaces the head only if it still is what the caller thinks;
+// the new head is on disk when Swap returns, with one fsync; a crash during
+// Swap leaves the old head or the new one; a damaged head file is noticed.
+//
+// The file has two slots of 4 KiB, each with a generation number, the
+// checkpoint and a SHA-256 over both; a swap overwrites the older slot.
+//
+//	h, err := head.Open("head", nil)
+//	old := h.Get()
+//	err = h.Swap(old, checkpoint)
+package head
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"sync"
+
+	"github.com/sukashi-project/sukashi/internal/kv"
+	"github.com/sukashi-project/sukashi/internal/say"
+)
+
+const (
+	fileName = "head"
+	slotSize = 4096
+	slots    = 2
+	magic    = "sukashi-head-1\n\x00"
+	headLen  = len(magic) + 8 + 4 // magic, generation, length
+	// MaxCheckpoint is the largest checkpoint that fits, in bytes.
+	MaxCheckpoint = slotSize - headLen - sha256.Size
+)
+
+// ErrMoved is returned by Swap when the head is not what the caller thinks:
+// another process signs for the same log.
+var ErrMoved = say.New("head.moved", "ヘッドの記録が別のプロセスによって更新されています。",
+	"The head was changed by somebody else.").
+	Hint("同じログを動かしているプロセスが二つないか確かめてください。", "See whether two processes run the same log.")
+
+// ErrUnreadable is returned by Open when the head file is there but neither
+// slot can be read.
+var ErrUnreadable = say.New("head.unreadable", "ヘッドの記録が壊れていて読み取れません。", "The head file is damaged.").
+	Hint("最新の証人署名付きチェックポイントと照合してから、ヘッドを作り直してください。",
+		"Compare the log with the newest cosigned checkpoint, then make the head again.")
+
+// Store is an open head. It is safe for concurrent use; it locks the
+// directory against other processes.
+type Store struct {
+	mu   sync.Mutex
+	file kv.File
+	lock io.Closer
+	gen  uint64
+	head []byte
+	torn bool
+	bad  error // a write failed: what is on disk is unknown
+}
+
+// Open opens the head in dir and creates an empty one if there is none. A nil
+// file system is the operating system's.
+func Open(dir string, filesystem kv.FS) (*Store, error) {
+	if filesystem == nil {
+		filesystem = kv.Disk()
+	}
+	if err := kv.MakeDir(filesystem, dir); err != nil {
+		return nil, err
+	}
+	lock, err := filesystem.Lock(filesystem.PathJoin(dir, "LOCK"))
+	if err != nil {
+		return nil, say.New("head.locked", "ヘッドの保存先は別のプロセスが使用中です。", "The head directory is in use by another process.").
+			Hint("同じログを動かしている sukashi を止めてください。", "Stop the other sukashi that runs this log.").Because(err)
+	}
+	s := &Store{lock: lock}
+	if err := s.open(dir, filesystem); err != nil {
+		lock.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Store) open(dir string, filesystem kv.FS) error {
+	name := filesystem.PathJoin(dir, fileName)
+	if _, err := filesystem.Stat(name); errors.Is(err, fs.ErrNotExist) || os.IsNotExist(err) {
+		if err := create(dir, name, filesystem); err != nil {
+			return fmt.Errorf("couldn't make the head file: %w", err)
+		}
+	} else if err != nil {
+		return fmt.Errorf("couldn't look at the head file: %w", err)
+	}
+	f, err := filesystem.OpenReadWrite(name, kv.WriteCategory)
+	if err != nil {
+		return fmt.Errorf("couldn't open the head file: %w", err)
+	}
+	b := make([]byte, slots*slotSize)
+	if n, err := f.ReadAt(b, 0); n != len(b) {
+		f.Close()
+		return ErrUnreadable.Because(err)
+	}
+	if err := s.read(b); err != nil {
+		f.Close()
+		return err
+	}
+	s.file = f
+	return nil
+}
+
+// create writes the empty head under another name, so that a file called head
+// is always whole.
+func create(dir, name string, filesystem kv.FS) error {
+	tmp := filesystem.PathJoin(dir, "head.new")
+	f, err := filesystem.Create(tmp, kv.WriteCategory)
+	if err != nil {
+		return err
+	}
+	first := append(marshal(0, nil), make([]byte, slotSize)...)
+	if _, err := f.Write(first); err != nil {
+		f.Close()
+		return err
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := filesystem.Rename(tmp, name); err != nil {
+		return err
+	}
+	return kv.SyncDir(filesystem, dir)
+}
+
+func marshal(gen uint64, checkpoint []byte) []byte {
+	b := make([]byte, 0, slotSize)
+	b = append(b, magic...)
+	b = binary.BigEndian.AppendUint64(b, gen)
+	b = binary.BigEndian.AppendUint32(b, uint32(len(checkpoint)))
+	b = append(b, checkpoint...)
+	sum := sha256.Sum256(b)
+	b = append(b, sum[:]...)
+	return append(b, make([]byte, slotSize-len(b))...)
+}
+
+// unmarshal reads one slot; ok is false for one that is damaged or empty.
+func unmarshal(b []byte) (gen uint64, checkpoint []byte, ok bool) {
+	if len(b) != slotSize || !bytes.HasPrefix(b, []byte(magic)) {
+		return 0, nil, false
+	}
+	gen = binary.BigEndian.Uint64(b[len(magic):])
+	n := int(binary.BigEndian.Uint32(b[len(magic)+8:]))
+	if n > MaxCheckpoint {
+		return 0, nil, false
+	}
+	sum := sha256.Sum256(b[:headLen+n])
+	if !bytes.Equal(sum[:], b[headLen+n:headLen+n+sha256.Size]) {
+		return 0, nil, false
+	}
+	if n == 0 {
+		return gen, nil, true
+	}
+	return gen, bytes.Clone(b[headLen : headLen+n]), true
+}
+
+func (s *Store) read(b []byte) error {
+	found := false
+	for i := range slots {
+		slot := b[i*slotSize : (i+1)*slotSize]
+		gen, checkpoint, ok := unmarshal(slot)
+		if !ok && !bytes.Equal(slot, make([]byte, slotSize)) {
+			s.torn = true
+		}
+		if ok && int(gen%slots) != i {
+			return ErrUnreadable.Because(errors.New("a slot holds the other slot's generation"))
+		}
+		if ok && (!found || gen > s.gen) {
+			s.gen, s.head, found = gen, checkpoint, true
+		}
+	}
+	if !found {
+		return ErrUnreadable.Because(errors.New("no slot is valid"))
+	}
+	return nil
+}
+
+// Get returns the newest checkpoint, or nil for a new head.
+func (s *Store) Get() []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return bytes.Clone(s.head)
+}
+
+// Torn reports that one of the two slots was damaged when the head was opened:
+// a crash during Swap, or a rotten disk.
+func (s *Store) Torn() bool { return s.torn }
+
+// Swap replaces the head old by the checkpoint new. When it returns nil, new
+// is on disk. After a failed write the head refuses everything: what is on
+// disk is unknown until it is opened again.
+func (s *Store) Swap(old, new []byte) error {
+	if len(new) > MaxCheckpoint {
+		return fmt.Errorf("checkpoint of %d bytes does not fit into a head of %d", len(new), MaxCheckpoint)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.bad != nil {
+		return s.bad
+	}
+	if !bytes.Equal(s.head, old) {
+		return ErrMoved
+	}
+	gen := s.gen + 1
+	if _, err := s.file.WriteAt(marshal(gen, new), int64(gen%slots)*slotSize); err != nil {
+		s.bad = fmt.Errorf("couldn't write the head: %w", err)
+		return s.bad
+	}
+	if err := s.file.SyncData(); err != nil {
+		s.bad = fmt.Errorf("couldn't bring the head to disk: %w", err)
+		return s.bad
+	}
+	s.gen, s.head = gen, bytes.Clone(new)
+	return nil
+}
+
+// Close releases the directory.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.file == nil {
+		return nil
+	}
+	err := errors.Join(s.file.Close(), s.lock.Close())
+	s.file, s.bad = nil, errors.New("head is closed")
+	return err
+}

@@ -1,0 +1,80 @@
+package trillianlog
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/sukashi-project/sukashi/ledger/pebblestore"
+	"github.com/sukashi-project/sukashi/ledger/proof"
+)
+
+// Publish publishes what is committed: it appends status.root as the last
+// entry, has the checkpoint cosigned, keeps it and returns it. Without news it
+// returns the newest published checkpoint.
+//
+// When the witnesses fail, the checkpoint before stays published and the error
+// is returned; appends go on, and the next Publish tries again with all that
+// has come since.
+func (e *Engine) Publish(ctx context.Context) ([]byte, error) {
+	e.pubMu.Lock()
+	defer e.pubMu.Unlock()
+	if p := e.published.Load(); p != nil && p.size == e.committed.Load().size {
+		return p.checkpoint, nil
+	}
+	r := &request{publish: true, weight: perEntry, done: make(chan struct{})}
+	if err := e.submit(ctx, r); err != nil {
+		return nil, err
+	}
+	p := &published{size: r.commit.tip.size, checkpoint: r.commit.tip.checkpoint, status: r.commit.status}
+	if e.cfg.Cosign != nil {
+		cosigned, err := e.cosign(ctx, p)
+		if err != nil {
+			return nil, fmt.Errorf("couldn't get cosignatures for size %d: %w", p.size, err)
+		}
+		p.checkpoint = cosigned
+	}
+	b := e.kv.NewBatch()
+	b.Set(e.publishedKey(), p.checkpoint)
+	if err := b.Commit(true); err != nil {
+		return nil, e.fail(fmt.Errorf("couldn't keep the published checkpoint: %w", err))
+	}
+	e.published.Store(p)
+	return p.checkpoint, nil
+}
+
+func (e *Engine) publishedKey() []byte { return pebblestore.UserKey(e.tree.TreeId, "published") }
+
+// cosign calls the hook and accepts only our own checkpoint with signature
+// lines added.
+func (e *Engine) cosign(ctx context.Context, p *published) ([]byte, error) {
+	prove := func(old uint64) ([]tlog.Hash, error) { return e.Consistency(ctx, old, p.size) }
+	out, err := e.cfg.Cosign(ctx, bytes.Clone(p.checkpoint), prove)
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.HasPrefix(out, p.checkpoint) || len(out) > proof.MaxFile {
+		return nil, fmt.Errorf("witness client returned something else than the checkpoint with more signatures")
+	}
+	return out, nil
+}
+
+// publishLoop publishes in the background while there is news.
+func (e *Engine) publishLoop(ctx context.Context) {
+	defer e.ended.Done()
+	tick := time.NewTicker(e.cfg.PublishEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if _, err := e.Publish(ctx); err != nil && ctx.Err() == nil {
+			e.cfg.Logger.Warn("couldn't publish a checkpoint", "cause", err)
+		}
+	}
+}

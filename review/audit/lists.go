@@ -1,0 +1,125 @@
+package audit
+
+import (
+	"sort"
+
+	"github.com/sukashi-project/sukashi/ledger/entry"
+)
+
+// fullPartition is the name of the list without partition.
+const fullPartition = "full"
+
+// listState is one crl.published entry.
+type listState struct {
+	index uint64
+	at    entry.Time
+	body  entry.CRLPublished
+	file  bool // a file with this content was handed over
+}
+
+func (a *auditor) crlPublished(it *item, b *entry.CRLPublished) {
+	a.issuerUsed(it, b.Issuer)
+	a.count(ckCRLNumber)
+	if prev, ok := a.newestCL[b.Partition]; ok {
+		p := &a.lists[prev]
+		if p.body.Number >= b.Number {
+			a.fail(ckCRLNumber, text("記録 %d の失効リストの番号 %d が、前の番号 %d より大きくありません。", "The revocation list of entry %d has number %d, which is not above the earlier %d.", it.index, b.Number, p.body.Number), p.index, it.index)
+		}
+		if p.body.Covers > b.Covers {
+			a.fail(ckCRLNumber, text("記録 %d の失効リストは、前の失効リストより古い状態に基づいています。", "The revocation list of entry %d reflects an older state than the one before it.", it.index), p.index, it.index)
+		}
+	}
+	if _, twice := a.byTBS[b.TBS]; twice {
+		a.fail(ckCRLNumber, text("記録 %d は、すでに予告された失効リストをもう一度予告しています。", "Entry %d announces a revocation list that was announced before.", it.index), it.index)
+	}
+	a.byTBS[b.TBS] = len(a.lists)
+	a.newestCL[b.Partition] = len(a.lists)
+	a.lists = append(a.lists, listState{index: it.index, at: it.e.At, body: *b})
+	a.listCount(it, b)
+	a.listTimes(it, b)
+}
+
+// listCount compares the announced number of entries with the log at covers.
+// A list may leave out certificates that had expired (their dates are known
+// only from the certificate files), nothing else.
+func (a *auditor) listCount(it *item, b *entry.CRLPublished) {
+	a.count(ckCRLCount)
+	if b.Covers > it.index {
+		a.fail(ckCRLCount, text("記録 %d の失効リストは、まだない記録に基づくとしています。", "The revocation list of entry %d claims to reflect entries that did not exist yet.", it.index), it.index)
+		return
+	}
+	revs := a.revokedAt(b.Partition, b.Covers)
+	all := uint64(len(revs))
+	if b.Entries == all {
+		return
+	}
+	if b.Entries > all || b.Entries < all-a.expired(revs, it.e.At) {
+		a.fail(ckCRLCount, text("記録 %d の失効リストは %d 件ですが、ログでは %d 件です。", "The revocation list of entry %d has %d entries; the log says %d.", it.index, b.Entries, all), it.index)
+	}
+}
+
+// revokedAt returns positions in revs: the revocations of a partition among
+// the first covers entries.
+func (a *auditor) revokedAt(partition string, covers uint64) []int {
+	revs := a.parted[partition]
+	n := sort.Search(len(revs), func(i int) bool { return a.revs[revs[i]].index >= covers })
+	return revs[:n]
+}
+
+// expired counts those of the revocations whose certificate is known to have
+// expired at a time.
+func (a *auditor) expired(revs []int, at entry.Time) (n uint64) {
+	for _, i := range revs {
+		if f := a.certs[a.revs[i].ordinal].file; f != nil && f.notAfter.Before(at.Std()) {
+			n++
+		}
+	}
+	return n
+}
+
+// listTimes measures revocation → list. Lists of a partition cover more and
+// more, so each revocation is looked at once for each partition.
+func (a *auditor) listTimes(it *item, b *entry.CRLPublished) {
+	revs := a.revokedAt(b.Partition, b.Covers)
+	done := min(a.listed[b.Partition], len(revs))
+	a.listed[b.Partition] = len(revs)
+	for _, i := range revs[done:] {
+		r := &a.revs[i]
+		if r.listed {
+			continue
+		}
+		r.listed = true
+		a.count(ckCRLTime)
+		wait := seconds(r.at, it.e.At)
+		a.times.list = append(a.times.list, wait)
+		if wait > int64(a.o.List.Seconds()) {
+			a.fail(ckCRLTime, text("記録 %d の失効が失効リストに載るまで %d 秒かかりました。", "It took %[2]d seconds until the revocation of entry %[1]d was in a revocation list.", r.index, wait), r.index, it.index)
+		}
+	}
+}
+
+// finishLists looks for revocations in no list and for lists gone stale.
+func (a *auditor) finishLists() {
+	for i := range a.revs {
+		r := &a.revs[i]
+		if r.listed {
+			continue
+		}
+		a.count(ckCRLTime)
+		if wait := seconds(r.at, a.newest); wait > int64(a.o.List.Seconds()) {
+			a.fail(ckCRLTime, text("記録 %d の失効が、%d 秒たっても失効リストに載っていません。", "The revocation of entry %d is in no revocation list after %d seconds.", r.index, wait), r.index)
+		}
+	}
+	partitions := make([]string, 0, len(a.newestCL))
+	for p := range a.newestCL {
+		partitions = append(partitions, p)
+	}
+	sort.Strings(partitions)
+	for _, p := range partitions {
+		l := a.lists[a.newestCL[p]]
+		a.figures.Lists = append(a.figures.Lists, ListFigure{Partition: p, Number: l.body.Number, Entries: l.body.Entries, Index: l.index, At: l.at})
+		if age := a.o.Now.Unix() - l.at.Std().Unix(); age > int64((a.o.List + a.o.Pending).Seconds()) {
+			a.warn(ckCRLTime, text("区分 %s の失効リストが %d 秒間更新されていません(記録 %d)。", "The revocation list of partition %s has not been renewed for %d seconds (entry %d).", p, age, l.index), l.index)
+		}
+	}
+}

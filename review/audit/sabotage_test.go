@@ -1,0 +1,495 @@
+package audit
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"crypto/x509"
+	"math/big"
+	"testing"
+	"time"
+
+	"github.com/sukashi-project/sukashi/ledger/entry"
+	"github.com/sukashi-project/sukashi/ledger/proof"
+	"github.com/sukashi-project/sukashi/review/internal/testca"
+)
+
+// sabotage is one way to break a promise, and the check that must see it.
+type sabotage struct {
+	name string
+	want string // code of the check that must turn red
+	do   func(w *world)
+	src  func(w *world, s *Source) // spoils what the auditor is given
+}
+
+// after runs the honest story first, then does something wrong.
+func after(f func(w *world)) func(*world) {
+	return func(w *world) {
+		story(w)
+		f(w)
+		w.publish()
+	}
+}
+
+// rewrite changes the stored bytes of the first entry of a kind after the
+// checkpoint was signed, keeping it a well-formed entry.
+func rewrite(kind entry.Kind, change func(entry.Body)) func(*world) {
+	return func(w *world) {
+		story(w)
+		for i, e := range w.entries {
+			if e.Body.Kind() == kind {
+				b, err := e.Marshal()
+				must(w.t, err)
+				e, err = entry.Parse(b) // a copy
+				must(w.t, err)
+				change(e.Body)
+				w.raw[i], err = e.Marshal()
+				must(w.t, err)
+				return
+			}
+		}
+		w.t.Fatal("no such entry")
+	}
+}
+
+var other = entry.Sum([]byte("something else"))
+
+var sabotages = []sabotage{
+	// The log.
+	{name: "an entry rewritten in the store", want: "LOG-4", do: rewrite(entry.KindCertIssued, func(b entry.Body) { b.(*entry.CertIssued).Certificate = other })},
+	{name: "a revocation rewritten to another certificate", want: "LOG-4", do: rewrite(entry.KindRevocation, func(b entry.Body) { b.(*entry.Revocation).Ordinal = 5 })},
+	{name: "an entry that is not JSON", want: "LOG-1", do: after(func(w *world) { w.raw[5] = []byte("not an entry") })},
+	{name: "an entry with a space", want: "LOG-1", do: after(func(w *world) { w.raw[5] = append([]byte(" "), w.leaf(5)...) })},
+	{name: "entries withheld at the end", want: "LOG-4", do: story, src: func(w *world, s *Source) { s.Log = shorter{w, 5} }},
+	{name: "an entry by the wrong role", want: "LOG-2", do: after(func(w *world) { w.add(entry.ByCALink, &entry.CertAborted{Ordinal: 9, Reason: entry.AbortCrash}) })},
+	{name: "a number left out", want: "LOG-3", do: after(func(w *world) { w.seqs[entry.ByCA]++; w.issue(nagano) })},
+	{name: "a number used twice", want: "LOG-3", do: after(func(w *world) { w.seqs[entry.ByCA]--; w.issue(nagano) })},
+	{name: "a second beginning", want: "LOG-6", do: after(func(w *world) {
+		w.add(entry.ByLog, &entry.Genesis{Key: w.vkey, Origin: "log.example/audit", Rules: "sukashi-1"})
+	})},
+	{name: "another beginning", want: "LOG-6", do: func(w *world) {
+		w.add(entry.ByLog, &entry.Genesis{Key: w.vkey, Origin: "log.example/other", Rules: "sukashi-1"})
+		w.publish()
+	}},
+	{name: "no beginning", want: "LOG-6", do: func(w *world) { w.approve(w.bundle, w.council...); w.publish() }},
+	{name: "no summary at the end", want: "LOG-7", do: func(w *world) { story(w); w.issue(nagano) }},
+	{name: "a clock that goes back", want: "LOG-8", do: after(func(w *world) { w.now = w.now.Add(-time.Hour); w.issue(nagano) })},
+	{name: "a clock in the future", want: "LOG-8", do: after(func(w *world) {
+		w.now = w.now.Add(time.Hour)
+		w.publish()
+		w.now = w.now.Add(-time.Hour)
+	})},
+	{name: "a fork: another log at an earlier size", want: "LOG-9", do: func(w *world) {
+		fork := newWorld(w.t)
+		fork.begin()
+		fork.issue(matsumoto)
+		fork.publish()
+		story(w)
+		w.earlier = append(w.earlier, fork.checkpoint())
+	}},
+	{name: "a roll-back: the log is shorter than it was", want: "LOG-9", do: func(w *world) {
+		longer := newWorld(w.t)
+		story(longer)
+		longer.issue(nagano)
+		longer.publish()
+		story(w)
+		w.earlier = append(w.earlier, longer.checkpoint())
+	}},
+	{name: "a checkpoint without the log's signature", want: "LOG-5", do: story, src: func(w *world, s *Source) {
+		p, err := proof.LogOnly("log.example/audit+a51ba5a5+AWsNHVDJW4Wx1kYnOnHLzsG1XPYtRN1G8SXBVOfKJgLo")
+		if err != nil {
+			other := newWorld(w.t)
+			seed := sha256.Sum256([]byte("other log"))
+			key := ed25519.NewKeyFromSeed(seed[:])
+			p, err = proof.LogOnly(vkeyOf(other.t, key))
+			must(w.t, err)
+		}
+		s.Policy = p
+	}},
+
+	// Keys and certificates.
+	{name: "an issuer key nobody registered", want: "KEY-1", do: after(func(w *world) { w.ca = testca.New(w.t, w.now.AddDate(-1, 0, 0)); w.issue(nagano) })},
+	{name: "an issuer key after its retirement", want: "KEY-1", do: after(func(w *world) {
+		w.add(entry.ByOperator, &entry.KeyRetired{Role: "issuer", SPKI: entry.Sum(w.ca.SPKI())})
+		w.issue(nagano)
+	})},
+	{name: "an issuer certificate that is not the log's", want: "KEY-2", do: story, src: func(w *world, s *Source) {
+		s.Issuers = append(s.Issuers, File{"other.pem", testca.New(w.t, w.now).DER})
+	}},
+	{name: "an ordinal left out", want: "CRT-1", do: after(func(w *world) { w.holders = append(w.holders, holder{}); w.issue(nagano) })},
+	{name: "an ordinal used twice", want: "CRT-1", do: after(func(w *world) {
+		der, h := w.certificate(nagano, nil)
+		b := w.intent(der, &h)
+		b.Ordinal = 1
+		w.add(entry.ByCA, b)
+	})},
+	{name: "a serial used twice", want: "CRT-2", do: after(func(w *world) {
+		der, h := w.certificate(nagano, func(l *testca.Leaf) { l.Serial = new(big.Int).SetUint64(0x8000000000000000) })
+		w.issueThis(der, h)
+	})},
+	{name: "issued without intent", want: "CRT-3", do: after(func(w *world) { w.add(entry.ByCA, &entry.CertIssued{Certificate: other, Ordinal: 6}) })},
+	{name: "issued twice", want: "CRT-3", do: after(func(w *world) { w.add(entry.ByCA, &entry.CertIssued{Certificate: other, Ordinal: 5}) })},
+	{name: "an intent that never ends", want: "CRT-4", do: after(func(w *world) {
+		der, h := w.certificate(nagano, nil)
+		w.add(entry.ByCA, w.intent(der, &h))
+		w.now = w.now.Add(2 * time.Hour)
+	})},
+	{name: "another certificate than announced", want: "CRT-5", do: after(func(w *world) {
+		der, h := w.certificate(nagano, nil)
+		b := w.intent(der, &h)
+		b.TBS = other
+		h.intent = w.add(entry.ByCA, b)
+		w.journal.Lines = append(w.journal.Lines, JournalLine{h.intent, other})
+		w.add(entry.ByCA, &entry.CertIssued{Certificate: entry.Sum(der), Ordinal: 6})
+		w.certs = append(w.certs, File{"certs/6.pem", der})
+	})},
+	{name: "a certificate under another serial than announced", want: "CRT-5", do: after(func(w *world) {
+		der, h := w.certificate(nagano, nil)
+		h.serial = "0a0b0c0d"
+		w.issueThis(der, h)
+	})},
+	{name: "a certificate signed by a stranger in an issuer's place", want: "CRT-5", do: after(func(w *world) {
+		honest := *w.ca
+		w.ca = testca.New(w.t, w.now.AddDate(-1, 0, 0))
+		der, h := w.certificate(nagano, nil)
+		w.ca = &honest
+		w.issueThis(der, h)
+	})},
+	{name: "a certificate signed behind the ledger's back", want: "CRT-6", do: after(func(w *world) {
+		der, _ := w.certificate(nagano, nil)
+		w.certs = append(w.certs, File{"found.pem", der})
+	})},
+	{name: "a second signature on one announcement", want: "CRT-6", do: after(func(w *world) {
+		der, h := w.certificate(nagano, nil)
+		w.issueThis(der, h)
+		w.certs = append(w.certs, File{"again.pem", w.resign(der)})
+	})},
+	{name: "a certificate of another issuer", want: "CRT-6", do: after(func(w *world) {
+		w.ca = testca.New(w.t, w.now.AddDate(-1, 0, 0))
+		der, _ := w.certificate(nagano, nil)
+		w.certs = append(w.certs, File{"found.pem", der})
+	})},
+	{name: "back-dating", want: "CRT-7", do: after(func(w *world) {
+		der, h := w.certificate(nagano, func(l *testca.Leaf) { l.NotBefore = w.now.Add(-time.Hour) })
+		w.issueThis(der, h)
+	})},
+	{name: "the production policy", want: "CRT-8", do: after(func(w *world) {
+		der, h := w.certificate(nagano, func(l *testca.Leaf) { l.Policy = "1.2.392.200149.8.5.1.1.20" })
+		w.issueThis(der, h)
+	})},
+	{name: "no attributes", want: "CRT-8", do: after(func(w *world) {
+		der, h := w.certificate(nagano, func(l *testca.Leaf) {
+			l.Change = func(c *x509.Certificate) { c.ExtraExtensions = c.ExtraExtensions[1:] }
+		})
+		w.issueThis(der, h)
+	})},
+	{name: "another municipality's distribution point", want: "CRT-8", do: after(func(w *world) {
+		der, h := w.certificate(matsumoto, nil)
+		h.municipality = nagano
+		w.issueThis(der, h)
+	})},
+	{name: "not a certificate", want: "CRT-8", do: after(func(w *world) { w.certs = append(w.certs, File{"x.pem", []byte("x")}) })},
+	{name: "a signature that was not announced", want: "CRT-9", do: after(func(w *world) { w.journal.Lines = append(w.journal.Lines, JournalLine{4, other}) })},
+	{name: "a signature announced at no such entry", want: "CRT-9", do: after(func(w *world) { w.journal.Lines = append(w.journal.Lines, JournalLine{0, other}) })},
+	{name: "an announcement signed twice", want: "CRT-9", do: after(func(w *world) { w.journal.Lines = append(w.journal.Lines, w.journal.Lines[3]) })},
+	{name: "a certificate that the journal doesn't know", want: "CRT-9", do: after(func(w *world) { w.journal.Lines = w.journal.Lines[:3] })},
+
+	// Holders.
+	{name: "a list of holders received otherwise", want: "HLD-1", do: after(func(w *world) {
+		h := w.listOfHolders("2026-11-25")
+		w.add(entry.ByCALink, &entry.HoldersSent{Holders: h})
+		h.Set = other
+		w.add(entry.ByRegisterLink, &entry.HoldersReceived{Holders: h})
+	})},
+	{name: "a list of holders nobody sent", want: "HLD-1", do: after(func(w *world) {
+		w.add(entry.ByRegisterLink, &entry.HoldersReceived{Holders: w.listOfHolders("2026-11-25")})
+	})},
+	{name: "a list of holders lost", want: "HLD-1", do: after(func(w *world) {
+		w.add(entry.ByCALink, &entry.HoldersSent{Holders: w.listOfHolders("2026-11-25")})
+		w.now = w.now.Add(26 * time.Hour)
+	})},
+	{name: "a total that doesn't add up", want: "HLD-2", do: after(func(w *world) {
+		h := w.listOfHolders("2026-11-25")
+		h.Total++
+		w.add(entry.ByCALink, &entry.HoldersSent{Holders: h})
+		w.add(entry.ByRegisterLink, &entry.HoldersReceived{Holders: h})
+	})},
+	{name: "more holders than certificates", want: "HLD-2", do: after(func(w *world) {
+		h := w.listOfHolders("2026-11-25")
+		h.New, h.Total = 50, h.Total+50
+		w.add(entry.ByCALink, &entry.HoldersSent{Holders: h})
+		w.add(entry.ByRegisterLink, &entry.HoldersReceived{Holders: h})
+	})},
+	{name: "two lists on a day", want: "HLD-3", do: after(func(w *world) { w.daily("2026-11-24") })},
+
+	// Notices.
+	{name: "a notice number left out", want: "NTC-1", do: after(func(w *world) { w.seqs[entry.ByNoticeSender]++; w.change(4) })},
+	{name: "a notice under another number", want: "NTC-1", do: after(func(w *world) {
+		n, d := w.send(4, entry.ModeReference)
+		w.entries[len(w.entries)-1].Body.(*entry.NoticeSent).Notice = 1
+		_, _ = n, d
+	})},
+	{name: "a notice dropped", want: "NTC-2", do: after(func(w *world) {
+		w.send(4, entry.ModeReference)
+		w.now = w.now.Add(2 * time.Hour)
+	})},
+	{name: "a notice dropped while later ones arrive", want: "NTC-2", do: after(func(w *world) { w.send(4, entry.ModeReference); w.change(5) })},
+	{name: "a notice received that nobody sent", want: "NTC-2", do: after(func(w *world) { w.revoke(4, entry.GroundChange, w.receive(2, other)) })},
+	{name: "a notice received twice", want: "NTC-2", do: after(func(w *world) {
+		n, d := w.send(4, entry.ModeReference)
+		w.revoke(4, entry.GroundChange, w.receive(n, d))
+		w.revoke(5, entry.GroundChange, w.receive(n, d))
+	})},
+	{name: "notices received out of order", want: "NTC-2", do: after(func(w *world) {
+		a, da := w.send(4, entry.ModeReference)
+		b, db := w.send(5, entry.ModeReference)
+		w.revoke(5, entry.GroundChange, w.receive(b, db))
+		w.revoke(4, entry.GroundChange, w.receive(a, da))
+	})},
+	{name: "a notice changed on its way", want: "NTC-3", do: after(func(w *world) {
+		n, _ := w.send(4, entry.ModeReference)
+		w.revoke(4, entry.GroundChange, w.receive(n, other))
+	})},
+	{name: "a mode that was not agreed", want: "NTC-4", do: after(func(w *world) {
+		n, d := w.send(4, entry.ModeEcho)
+		w.revoke(4, entry.GroundChange, w.receive(n, d))
+	})},
+	{name: "a refused notice", want: "NTC-5", do: after(func(w *world) { n, _ := w.send(4, entry.ModeReference); w.refuse(n, "N101") })},
+	{name: "a message that nobody logged, refused", want: "NTC-5", do: after(func(w *world) { w.refuse(2, "N103", "N206") })},
+
+	// Policies.
+	{name: "rules that were never approved", want: "POL-1", do: after(func(w *world) { w.policy = 3; w.change(4) })},
+	{name: "rules approved only later", want: "POL-1", do: after(func(w *world) {
+		w.policy = uint64(len(w.entries)) + 3
+		n, d := w.send(4, entry.ModeReference)
+		w.revoke(4, entry.GroundChange, w.receive(n, d))
+		w.approve(w.bundle, w.council...)
+	})},
+	{name: "other rules than approved", want: "POL-1", do: after(func(w *world) { w.bundle = other; w.change(4) })},
+	{name: "rules with one signature", want: "POL-2", do: after(func(w *world) { w.approve(other, w.council[0]) })},
+	{name: "rules signed by a stranger", want: "POL-2", do: after(func(w *world) {
+		seed := sha256.Sum256([]byte("stranger"))
+		w.approve(other, w.council[0], w.council[1], ed25519.NewKeyFromSeed(seed[:]))
+	})},
+	{name: "one member signing twice", want: "POL-2", do: after(func(w *world) { w.approve(other, w.council[0], w.council[0]) })},
+	{name: "a decision that the rules don't give", want: "POL-3", do: func(w *world) {
+		w.replay = func(_ context.Context, d entry.Decision) error {
+			if d.Facts == "0000" {
+				return errReplay
+			}
+			return nil
+		}
+		story(w)
+		n, d := w.send(4, entry.ModeReference)
+		w.entries[len(w.entries)-1].Body.(*entry.NoticeSent).Decision.Facts = "0000"
+		w.revoke(4, entry.GroundChange, w.receive(n, d))
+		w.publish()
+	}},
+	{name: "the wrong rule set", want: "POL-4", do: after(func(w *world) {
+		n, d := w.send(4, entry.ModeReference)
+		w.entries[len(w.entries)-1].Body.(*entry.NoticeSent).Decision.Ruleset = "issue"
+		w.revoke(4, entry.GroundChange, w.receive(n, d))
+	})},
+	{name: "old rules after newer ones", want: "POL-5", do: after(func(w *world) {
+		old, bundle := w.policy, w.bundle
+		w.approve(other, w.council...)
+		w.policy, w.bundle = old, bundle
+		w.now = w.now.Add(time.Hour)
+		w.change(4)
+	})},
+
+	// Revocations.
+	{name: "a revocation without a cause", want: "REV-1", do: after(func(w *world) { w.revoke(4, entry.GroundChange, 3) })},
+	{name: "a revocation with a later cause", want: "REV-1", do: after(func(w *world) { w.revoke(4, entry.GroundChange, uint64(len(w.entries))+5) })},
+	{name: "one cause for two revocations", want: "REV-1", do: after(func(w *world) {
+		n, d := w.send(4, entry.ModeReference)
+		c := w.receive(n, d)
+		w.revoke(4, entry.GroundChange, c)
+		w.revoke(5, entry.GroundChange, c)
+	})},
+	{name: "a revocation of another kind than its cause", want: "REV-1", do: after(func(w *world) {
+		n, d := w.send(4, entry.ModeReference)
+		w.revoke(4, entry.GroundRequest, w.receive(n, d))
+	})},
+	{name: "a request used for another certificate", want: "REV-1", do: after(func(w *world) {
+		c := w.add(entry.ByCA, &entry.RevocationRequested{Decision: w.decide("revoke"), Ground: entry.GroundRequest, Ordinal: 4})
+		w.revoke(5, entry.GroundRequest, c)
+	})},
+	{name: "a revocation from a refused request", want: "REV-1", do: after(func(w *world) {
+		c := w.add(entry.ByCA, &entry.RevocationRequested{Decision: w.decide("revoke", "R201"), Ground: entry.GroundRequest, Ordinal: 4})
+		w.revoke(4, entry.GroundRequest, c)
+	})},
+	{name: "a certificate revoked twice", want: "REV-2", do: after(func(w *world) { w.change(0) })},
+	{name: "a certificate revoked that was never issued", want: "REV-2", do: after(func(w *world) {
+		w.holders = append(w.holders, holder{serial: "77"})
+		w.request(6, entry.GroundRequest)
+	})},
+	{name: "a revocation under another serial", want: "REV-2", do: after(func(w *world) { w.holders[4].serial = "0102"; w.change(4) })},
+	{name: "a received notice that leads to nothing", want: "REV-3", do: after(func(w *world) {
+		w.receive(w.send(4, entry.ModeReference))
+		w.now = w.now.Add(2 * time.Hour)
+	})},
+	{name: "a received notice that leads to nothing and stays unexplained", want: "REV-3", do: after(func(w *world) {
+		w.receive(w.send(4, entry.ModeReference))
+		w.now = w.now.Add(8 * 24 * time.Hour)
+	})},
+	{name: "a request that leads to nothing", want: "REV-4", do: after(func(w *world) {
+		w.add(entry.ByCA, &entry.RevocationRequested{Decision: w.decide("revoke"), Ground: entry.GroundRequest, Ordinal: 4})
+		w.now = w.now.Add(2 * time.Hour)
+	})},
+	{name: "a late revocation", want: "REV-5", do: after(func(w *world) {
+		n, d := w.send(4, entry.ModeReference)
+		c := w.receive(n, d)
+		w.now = w.now.Add(2 * time.Hour)
+		w.revoke(4, entry.GroundChange, c)
+	})},
+	{name: "a late summary", want: "REV-5", do: after(func(w *world) { w.change(4); w.now = w.now.Add(time.Hour) })},
+	{name: "a false time of recording", want: "REV-6", do: after(func(w *world) {
+		w.change(4)
+		w.entries[len(w.entries)-1].Body.(*entry.Revocation).Recorded = entry.At(w.now.Add(-24 * time.Hour))
+	})},
+
+	// Status, revocation lists.
+	{name: "a revocation left out of the summary", want: "STA-1", do: func(w *world) {
+		story(w)
+		old := w.statusRoot()
+		w.change(4)
+		old.Covers = uint64(len(w.entries))
+		w.add(entry.ByLog, old)
+	}},
+	{name: "a summary with another hash", want: "STA-1", do: func(w *world) {
+		story(w)
+		s := w.statusRoot()
+		s.Root = other
+		w.add(entry.ByLog, s)
+	}},
+	{name: "a summary of an older state", want: "STA-1", do: func(w *world) {
+		story(w)
+		s := w.statusRoot()
+		s.Covers -= 3
+		w.add(entry.ByLog, s)
+	}},
+	{name: "a list number that doesn't grow", want: "CRL-1", do: after(func(w *world) { w.crlNo[nagano]--; w.list(nagano, nil) })},
+	{name: "a list older than the one before", want: "CRL-1", do: after(func(w *world) {
+		l := w.listContent(matsumoto)
+		w.announceList(matsumoto, w.ca.CRL(w.t, l), 2, 5)
+	})},
+	{name: "a revocation dropped from a list", want: "CRL-2", do: after(func(w *world) {
+		w.list(nagano, func(l *testca.List) { l.Entries = l.Entries[1:] })
+	})},
+	{name: "a list of a state that does not exist yet", want: "CRL-2", do: after(func(w *world) {
+		l := w.listContent(fullPartition)
+		w.announceList(fullPartition, w.ca.CRL(w.t, l), 4, uint64(len(w.entries))+9)
+	})},
+	{name: "a revocation swapped in a list", want: "CRL-3", do: after(func(w *world) {
+		w.list(nagano, func(l *testca.List) { l.Entries[0].SerialNumber = big.NewInt(77) })
+	})},
+	{name: "a false date in a list", want: "CRL-3", do: after(func(w *world) {
+		w.list(nagano, func(l *testca.List) { l.Entries[0].RevocationTime = w.now.AddDate(0, 0, -9) })
+	})},
+	{name: "a reason that tells more than it may", want: "CRL-3", do: after(func(w *world) {
+		w.list(nagano, func(l *testca.List) { l.Entries[0].ReasonCode = 5 })
+	})},
+	{name: "a list with another town's partition", want: "CRL-3", do: after(func(w *world) {
+		w.list(nagano, func(l *testca.List) { l.Partition = matsumoto })
+	})},
+	{name: "a partition's list without a partition", want: "CRL-3", do: after(func(w *world) {
+		w.list(nagano, func(l *testca.List) { l.Partition = "" })
+	})},
+	{name: "a complete list with a partition", want: "CRL-3", do: after(func(w *world) {
+		w.list(fullPartition, func(l *testca.List) { l.Partition = nagano })
+	})},
+	{name: "a list signed by a stranger", want: "CRL-3", do: after(func(w *world) {
+		honest := *w.ca
+		l := w.listContent(nagano)
+		w.ca = testca.New(w.t, w.now)
+		der := w.ca.CRL(w.t, l)
+		w.ca = &honest
+		w.announceList(nagano, der, 2, uint64(len(w.entries)))
+		w.crls = append(w.crls, File{"crl/x.crl", der})
+	})},
+	{name: "a list with a byte changed", want: "CRL-3", do: after(func(w *world) {
+		der := w.list(nagano, nil)
+		w.crls[len(w.crls)-1].Bytes = append([]byte(nil), der...)
+		w.crls[len(w.crls)-1].Bytes[200] ^= 1
+	})},
+	{name: "a revocation dropped from a list file", want: "CRL-4", do: after(func(w *world) {
+		l := w.listContent(fullPartition)
+		l.Entries = l.Entries[1:]
+		w.crls = append(w.crls, File{"crl/full.crl", w.ca.CRL(w.t, l)})
+	})},
+	{name: "a revocation in no list for days", want: "CRL-5", do: after(func(w *world) { w.change(4); w.now = w.now.Add(25 * time.Hour) })},
+	{name: "a revocation late in the list", want: "CRL-5", do: after(func(w *world) {
+		w.change(4)
+		w.now = w.now.Add(25 * time.Hour)
+		w.list(nagano, nil)
+	})},
+	{name: "no new list", want: "CRL-5", do: after(func(w *world) { w.now = w.now.Add(48 * time.Hour) })},
+
+	// The rest.
+	{name: "a disclosure of nobody", want: "ERA-1", do: after(func(w *world) {
+		w.add(entry.ByCA, &entry.Disclosure{Basis: entry.BasisCouncilSample, Ordinals: []uint64{99}})
+	})},
+	{name: "a false disclosure", want: "ERA-1", do: after(func(w *world) {
+		w.openings = []Opening{{Notice: 0, Ordinal: 5, Key: w.holders[5].key}}
+	})},
+	{name: "a forged report", want: "RPT-1", do: after(func(w *world) {
+		w.add(entry.ByCouncil, &entry.ReviewReport{Covers: 5, Digest: other})
+	}), src: func(w *world, s *Source) { s.Reports = []File{{"report.json", []byte("{}")}} }},
+	{name: "an alarm", want: "SEC-1", do: after(func(w *world) {
+		w.add(entry.ByCA, &entry.SecurityEvent{Code: "ids.alarm", Count: 3, From: entry.At(w.now), To: entry.At(w.now)})
+	})},
+}
+
+// TestSabotage: every way of breaking a promise turns the check red that
+// stands for it.
+func TestSabotage(t *testing.T) {
+	if len(sabotages) < 60 {
+		t.Fatal("sabotages are missing")
+	}
+	for _, s := range sabotages {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			s.do(w)
+			src := w.source()
+			if s.src != nil {
+				s.src(w, &src)
+			}
+			r, err := Audit(context.Background(), src, Options{Now: w.now, Modes: []string{entry.ModeReference}})
+			must(t, err)
+			c, ok := r.Check(s.want)
+			if !ok || c.Verdict != Found || c.Total == 0 || c.Class == ClassA {
+				t.Errorf("%s stayed %s", s.want, c.Verdict)
+			}
+			for _, f := range r.Findings() {
+				if f.Text.JA == "" || f.Text.EN == "" || f.Check == "" || f.Class == "" {
+					t.Errorf("finding without a sentence: %+v", f)
+				}
+			}
+		})
+	}
+}
+
+// TestEveryCheckHasASaboteur: no check is there that never turns red.
+func TestEveryCheckHasASaboteur(t *testing.T) {
+	seen := map[string]bool{}
+	for _, s := range sabotages {
+		seen[s.want] = true
+	}
+	for _, r := range rules() {
+		if !seen[r.code] {
+			t.Errorf("nothing breaks %s", r.code)
+		}
+	}
+}
+
+// shorter hands out fewer entries than the log has.
+type shorter struct {
+	w    *world
+	less uint64
+}
+
+func (s shorter) Entries(ctx context.Context, from, to uint64, fn func(uint64, []byte) error) error {
+	return s.w.Entries(ctx, from, min(to, uint64(len(s.w.entries))-s.less), fn)
+}

@@ -27,9 +27,6 @@ type ClientConfig struct {
 	Policy *proof.Policy
 	// HTTP is used for all requests.
 	HTTP *http.Client
-	// Consistency returns the RFC 6962 consistency proof between two sizes of
-	// the log. It is asked for witnesses that are behind.
-	Consistency func(ctx context.Context, oldSize, newSize uint64) ([]tlog.Hash, error)
 	// Timeout bounds one witness's answer, all tries together; 0: 2 s.
 	Timeout time.Duration
 	// Grace is how long the others are waited for once the quorum is reached;
@@ -57,16 +54,15 @@ type peer struct {
 	order int           // position in the policy
 
 	mu     sync.Mutex
-	size   uint64 // the size it cosigned last
-	known  bool   // size came from the witness itself
+	size   uint64 // its newest size, as far as we know
 	failed int    // failures in a row
 	until  time.Time
 }
 
 // NewClient checks the configuration. It makes no request.
 func NewClient(cfg ClientConfig) (*Client, error) {
-	if cfg.Policy == nil || cfg.HTTP == nil || cfg.Consistency == nil || cfg.Now == nil {
-		return nil, errors.New("witness client needs a policy, an HTTP client, a consistency prover and a clock")
+	if cfg.Policy == nil || cfg.HTTP == nil || cfg.Now == nil {
+		return nil, errors.New("witness client needs a policy, an HTTP client and a clock")
 	}
 	for d, v := range map[*time.Duration]time.Duration{&cfg.Timeout: 2 * time.Second, &cfg.Grace: 200 * time.Millisecond, &cfg.Backoff: time.Second} {
 		if *d < 0 {
@@ -106,13 +102,18 @@ type answer struct {
 	err  error
 }
 
+// Prove returns the RFC 6962 2.1.2 consistency proof from oldSize to the size
+// of the checkpoint that is being cosigned; it is called for 0 < oldSize <
+// that size only, and by several goroutines at once.
+type Prove = func(oldSize uint64) ([]tlog.Hash, error)
+
 // Cosign asks all witnesses side by side to cosign a checkpoint that the log
 // has signed, and returns it with their signature lines in the policy's order.
-// hashes is the consistency proof from oldSize, which is what witnesses are
-// expected to have; others get their own proof. It fails only below the
-// quorum (code witness.quorum), and with witness.ahead if a witness has seen a
-// larger tree than this one: then this log was rolled back or forked.
-func (c *Client) Cosign(ctx context.Context, oldSize uint64, hashes []tlog.Hash, checkpoint []byte) ([]byte, error) {
+// prove is asked for a consistency proof from whatever size a witness has. It
+// fails only below the quorum (code witness.quorum), and with witness.ahead if
+// a witness shows a larger tree than this one: then this log was rolled back
+// or forked.
+func (c *Client) Cosign(ctx context.Context, checkpoint []byte, prove Prove) ([]byte, error) {
 	cp, err := proof.ParseUnverified(checkpoint)
 	if err != nil {
 		return nil, err
@@ -123,7 +124,7 @@ func (c *Client) Cosign(ctx context.Context, oldSize uint64, hashes []tlog.Hash,
 	answers := make(chan answer, len(peers))
 	for _, p := range peers {
 		go func() {
-			line, err := c.ask(ctx, p, cp, oldSize, hashes)
+			line, err := c.ask(ctx, p, cp, prove)
 			answers <- answer{p, line, err}
 		}()
 	}
@@ -197,7 +198,7 @@ func (p *peer) result(cfg *ClientConfig, size uint64, known bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if known {
-		p.size, p.known = size, true
+		p.size = size
 	}
 	if err == nil {
 		p.failed, p.until = 0, time.Time{}
@@ -214,22 +215,19 @@ const maxTries = 3
 var errAhead = errors.New("its newest checkpoint is larger than ours")
 
 // ask gets one witness's signature line.
-func (c *Client) ask(ctx context.Context, p *peer, cp *proof.Checkpoint, oldSize uint64, hashes []tlog.Hash) ([]byte, error) {
+func (c *Client) ask(ctx context.Context, p *peer, cp *proof.Checkpoint, prove Prove) ([]byte, error) {
 	p.mu.Lock()
-	old := oldSize
-	if p.known {
-		old = p.size
-	}
+	old := p.size // 0 until the witness told us, by its answer to this
 	p.mu.Unlock()
 	var err error
 	for range maxTries {
 		if old > cp.Size {
 			return nil, c.ahead(ctx, p, cp)
 		}
-		hs := hashes
-		if old != oldSize {
-			hs, err = c.consistency(ctx, old, cp.Size)
-			if err != nil {
+		var hs []tlog.Hash
+		if old > 0 && old < cp.Size {
+			if hs, err = prove(old); err != nil {
+				err = fmt.Errorf("couldn't prove consistency from %d to %d: %w", old, cp.Size, err)
 				p.result(&c.cfg, 0, false, err)
 				return nil, err
 			}
@@ -260,22 +258,8 @@ func (c *Client) ahead(ctx context.Context, p *peer, cp *proof.Checkpoint) error
 	default:
 		err = fmt.Errorf("it claims a larger tree: %w", err)
 	}
-	p.mu.Lock()
-	p.known = false
-	p.mu.Unlock()
-	p.result(&c.cfg, 0, false, err)
+	p.result(&c.cfg, 0, true, err) // ask it again next time
 	return err
-}
-
-func (c *Client) consistency(ctx context.Context, old, size uint64) ([]tlog.Hash, error) {
-	if old == 0 || old == size {
-		return nil, nil
-	}
-	hs, err := c.cfg.Consistency(ctx, old, size)
-	if err != nil {
-		return nil, fmt.Errorf("couldn't prove consistency from %d to %d: %w", old, size, err)
-	}
-	return hs, nil
 }
 
 // post makes one add-checkpoint request.

@@ -55,10 +55,6 @@ func (r *rig) client(t *testing.T, threshold string) (*Client, *proof.Policy) {
 	c, err := NewClient(ClientConfig{
 		Policy: p, HTTP: http.DefaultClient, Timeout: 20 * time.Second, Grace: 20 * time.Second,
 		Now: func() time.Time { return noon.Add(time.Duration(r.now.Load())) },
-		Consistency: func(_ context.Context, old, size uint64) ([]tlog.Hash, error) {
-			r.proofs.Add(1)
-			return r.l.prove(t, int64(old), int64(size)), nil
-		},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -66,32 +62,35 @@ func (r *rig) client(t *testing.T, threshold string) (*Client, *proof.Policy) {
 	return c, p
 }
 
-func (r *rig) cosign(t *testing.T, c *Client, old, size int64) ([]byte, error) {
+func (r *rig) cosign(t *testing.T, c *Client, size int64) ([]byte, error) {
 	t.Helper()
-	return c.Cosign(context.Background(), uint64(old), r.l.prove(t, old, size), r.l.checkpoint(t, size))
+	return c.Cosign(context.Background(), r.l.checkpoint(t, size), func(old uint64) ([]tlog.Hash, error) {
+		r.proofs.Add(1)
+		return r.l.prove(t, int64(old), size), nil
+	})
 }
 
 func TestCosign(t *testing.T) {
 	r := newRig(t)
 	c, p := r.client(t, "all")
-	for _, step := range []struct{ old, size int64 }{{0, 5}, {5, 9}, {9, 9}, {9, 30}} {
-		b, err := r.cosign(t, c, step.old, step.size)
+	for _, step := range []int64{5, 9, 9, 30} {
+		b, err := r.cosign(t, c, step)
 		if err != nil {
 			t.Fatal(step, err)
 		}
 		cp, err := p.VerifyCheckpoint(b)
-		if err != nil || cp.Size != uint64(step.size) || len(cp.Cosigned) != 3 || cp.Cosigned[0].Witness != "w1" || cp.Cosigned[2].Witness != "w3" {
+		if err != nil || cp.Size != uint64(step) || len(cp.Cosigned) != 3 || cp.Cosigned[0].Witness != "w1" || cp.Cosigned[2].Witness != "w3" {
 			t.Fatal(step, err, cp)
 		}
 	}
-	if n := r.proofs.Load(); n != 0 {
-		t.Errorf("%d proofs asked for although the given ones fit", n)
+	if n := r.proofs.Load(); n != 6 { // none from 0, none to the same size
+		t.Errorf("%d proofs asked for", n)
 	}
 }
 
 func TestCosignAfterConflict(t *testing.T) {
 	r := newRig(t)
-	// One witness is at 7, one at 0, one at 12; the log believes 12 of all.
+	// One witness is at 7, one at 0, one at 12; a client that was just started knows nothing.
 	ctx := context.Background()
 	for n, size := range map[string]int64{"w1": 7, "w3": 12} {
 		if _, err := r.servers[n].AddCheckpoint(ctx, 0, nil, r.l.checkpoint(t, size)); err != nil {
@@ -99,18 +98,18 @@ func TestCosignAfterConflict(t *testing.T) {
 		}
 	}
 	c, p := r.client(t, "all")
-	b, err := r.cosign(t, c, 12, 20)
+	b, err := r.cosign(t, c, 20)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := p.VerifyCheckpoint(b); err != nil {
 		t.Fatal(err)
 	}
-	if n := r.proofs.Load(); n != 1 { // from 7; from 0 needs no proof
+	if n := r.proofs.Load(); n != 2 { // from 7 and 12; from 0 needs no proof
 		t.Errorf("%d proofs asked for", n)
 	}
 	asked := r.asked["w1"].Load()
-	if _, err := r.cosign(t, c, 12, 25); err != nil || r.asked["w1"].Load() != asked+1 {
+	if _, err := r.cosign(t, c, 25); err != nil || r.asked["w1"].Load() != asked+1 {
 		t.Errorf("the client forgot the witness's size: %v", err)
 	}
 }
@@ -119,7 +118,7 @@ func TestCosignQuorum(t *testing.T) {
 	r := newRig(t)
 	c, p := r.client(t, "2")
 	r.broken["w2"].Store(true)
-	b, err := r.cosign(t, c, 0, 5)
+	b, err := r.cosign(t, c, 5)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,12 +127,12 @@ func TestCosignQuorum(t *testing.T) {
 	}
 	// The broken one has a pause, the others make the quorum without it.
 	asked := r.asked["w2"].Load()
-	if _, err := r.cosign(t, c, 5, 6); err != nil || r.asked["w2"].Load() != asked {
+	if _, err := r.cosign(t, c, 6); err != nil || r.asked["w2"].Load() != asked {
 		t.Errorf("asked during its pause (%v)", err)
 	}
 	// Without a second one the pause is ignored, and it still fails.
 	r.broken["w1"].Store(true)
-	if _, err := r.cosign(t, c, 6, 7); say.Code(err) != "witness.quorum" {
+	if _, err := r.cosign(t, c, 7); say.Code(err) != "witness.quorum" {
 		t.Errorf("below the quorum: %v", err)
 	}
 	if !strings.Contains(mustErr(t, r, c).Error(), "w1") {
@@ -143,7 +142,7 @@ func TestCosignQuorum(t *testing.T) {
 	r.broken["w1"].Store(false)
 	r.broken["w2"].Store(false)
 	r.now.Store(int64(time.Hour))
-	b, err = r.cosign(t, c, 8, 9)
+	b, err = r.cosign(t, c, 9)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +153,7 @@ func TestCosignQuorum(t *testing.T) {
 
 func mustErr(t *testing.T, r *rig, c *Client) error {
 	t.Helper()
-	_, err := r.cosign(t, c, 7, 8)
+	_, err := r.cosign(t, c, 8)
 	if err == nil {
 		t.Fatal("no error")
 	}
@@ -176,7 +175,7 @@ func TestGraceEndsTheWait(t *testing.T) {
 	r.urls["w2"] = slow.URL
 	c, p := r.client(t, "2")
 	c.cfg.Grace = time.Millisecond
-	b, err := r.cosign(t, c, 0, 5) // would take the 20 s timeout if it waited
+	b, err := r.cosign(t, c, 5) // would take the 20 s timeout if it waited
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,12 +187,12 @@ func TestGraceEndsTheWait(t *testing.T) {
 func TestWitnessAhead(t *testing.T) {
 	r := newRig(t)
 	c, _ := r.client(t, "2")
-	if _, err := r.cosign(t, c, 0, 20); err != nil {
+	if _, err := r.cosign(t, c, 20); err != nil {
 		t.Fatal(err)
 	}
 	// The log lost its newest entries and goes on with another one.
 	c, _ = r.client(t, "2")
-	if _, err := r.cosign(t, c, 15, 18); say.Code(err) != "witness.ahead" {
+	if _, err := r.cosign(t, c, 18); say.Code(err) != "witness.ahead" {
 		t.Errorf("rolled back log cosigned: %v", err)
 	}
 }
@@ -218,7 +217,7 @@ func TestLyingWitnessCannotStopTheLog(t *testing.T) {
 		r := newRig(t)
 		r.urls["w3"] = liar(t, size)
 		c, p := r.client(t, "2")
-		b, err := r.cosign(t, c, 0, 5)
+		b, err := r.cosign(t, c, 5)
 		if err != nil {
 			t.Fatalf("%q: %v", size, err)
 		}
@@ -247,17 +246,17 @@ func TestBadAnswers(t *testing.T) {
 		t.Cleanup(h.Close)
 		r.urls["w1"] = h.URL
 		c, _ := r.client(t, "all")
-		if _, err := r.cosign(t, c, 0, 5); say.Code(err) != "witness.quorum" {
+		if _, err := r.cosign(t, c, 5); say.Code(err) != "witness.quorum" {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	if c, _ := good.client(t, "all"); true {
-		if _, err := c.Cosign(context.Background(), 0, nil, []byte("x")); err == nil {
+		if _, err := c.Cosign(context.Background(), []byte("x"), nil); err == nil {
 			t.Error("garbage for a checkpoint")
 		}
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
-		if _, err := c.Cosign(ctx, 0, nil, good.l.checkpoint(t, 7)); say.Code(err) != "witness.quorum" {
+		if _, err := c.Cosign(ctx, good.l.checkpoint(t, 7), nil); say.Code(err) != "witness.quorum" {
 			t.Errorf("cancelled: %v", err)
 		}
 	}
@@ -271,7 +270,7 @@ func TestCheckHead(t *testing.T) {
 	if err := c.CheckHead(ctx, 0, rootAt); err != nil {
 		t.Errorf("new log, new witnesses: %v", err)
 	}
-	if _, err := r.cosign(t, c, 0, 12); err != nil {
+	if _, err := r.cosign(t, c, 12); err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range c.Newest(ctx) {
@@ -308,8 +307,7 @@ func TestCheckHead(t *testing.T) {
 
 func TestNewClientRefuses(t *testing.T) {
 	r := newRig(t)
-	ok := ClientConfig{Policy: policyOf(t, r.l, "2", r.urls, r.vkeys), HTTP: http.DefaultClient, Now: time.Now,
-		Consistency: func(context.Context, uint64, uint64) ([]tlog.Hash, error) { return nil, nil }}
+	ok := ClientConfig{Policy: policyOf(t, r.l, "2", r.urls, r.vkeys), HTTP: http.DefaultClient, Now: time.Now}
 	if _, err := NewClient(ok); err != nil {
 		t.Fatal(err)
 	}

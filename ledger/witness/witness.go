@@ -18,8 +18,8 @@
 //
 // The client asks all witnesses of a trust policy side by side:
 //
-//	c, err := witness.NewClient(witness.ClientConfig{Policy: policy, HTTP: http.DefaultClient, Consistency: prove, Now: time.Now})
-//	cosigned, err := c.Cosign(ctx, oldSize, hashes, checkpoint)
+//	c, err := witness.NewClient(witness.ClientConfig{Policy: policy, HTTP: http.DefaultClient, Now: time.Now})
+//	cosigned, err := c.Cosign(ctx, checkpoint, prove)
 package witness
 
 import (

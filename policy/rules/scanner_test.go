@@ -1,8 +1,8 @@
 package rules
 
-import "unicode"
+import "github.com/sukashi-project/sukashi/internal/jtext"
 
 // scannerFile says which tables the residual-text scanner uses.
 func scannerFile() any {
-	return map[string]any{"unicode": unicode.Version, "version": 1}
+	return map[string]any{"unicode": jtext.UnicodeVersion, "version": jtext.ScannerVersion}
 }

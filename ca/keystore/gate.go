@@ -1,6 +1,7 @@
 package keystore
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
@@ -8,6 +9,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"time"
 
@@ -95,18 +97,22 @@ func (g *gated) Journal(fn func(Record) error) error { return g.j.records(fn) }
 func (g *gated) Close() error                        { return errors.Join(g.j.close(), g.b.close()) }
 
 func (g *gated) Sign(ctx context.Context, tbs, entryBytes []byte, r *proof.Receipt) ([]byte, error) {
-	digest, err := g.permit(ctx, tbs, entryBytes, r)
+	return g.SignStream(ctx, bytes.NewReader(tbs), entryBytes, r)
+}
+
+func (g *gated) SignStream(ctx context.Context, tbs io.WriterTo, entryBytes []byte, r *proof.Receipt) ([]byte, error) {
+	m, err := g.permit(ctx, tbs, entryBytes, r)
 	if err != nil {
 		return nil, err
 	}
-	if err := g.j.burn(r.Index, digest); err != nil {
+	if err := g.j.burn(r.Index, m.sum); err != nil {
 		return nil, err
 	}
-	return g.use(ctx, tbs)
+	return g.use(ctx, m.digest)
 }
 
 func (g *gated) Resume(ctx context.Context, tbs, entryBytes []byte, r *proof.Receipt) ([]byte, error) {
-	digest, err := g.permit(ctx, tbs, entryBytes, r)
+	m, err := g.permit(ctx, bytes.NewReader(tbs), entryBytes, r)
 	if err != nil {
 		return nil, err
 	}
@@ -114,16 +120,16 @@ func (g *gated) Resume(ctx context.Context, tbs, entryBytes []byte, r *proof.Rec
 	if err != nil {
 		return nil, err
 	}
-	if !found || was != digest {
+	if !found || was != m.sum {
 		return nil, refuse("the receipt was not used for these bytes, so there is nothing to resume")
 	}
 	if !g.b.deterministic() {
 		return nil, fmt.Errorf("%w: %w", ErrRefused, ErrNotDeterministic)
 	}
-	if err := g.j.note(Record{Use: UseResume, Index: r.Index, TBS: digest}); err != nil {
+	if err := g.j.note(Record{Use: UseResume, Index: r.Index, TBS: m.sum}); err != nil {
 		return nil, err
 	}
-	return g.use(ctx, tbs)
+	return g.use(ctx, m.digest)
 }
 
 func (g *gated) Covers(done iter.Seq[uint64]) error {
@@ -141,34 +147,35 @@ func (g *gated) Covers(done iter.Seq[uint64]) error {
 
 // permit is the gate: it says yes to exactly the bytes that a logged entry
 // announces for this key.
-func (g *gated) permit(ctx context.Context, tbs, entryBytes []byte, r *proof.Receipt) (entry.Digest, error) {
+func (g *gated) permit(ctx context.Context, tbs io.WriterTo, entryBytes []byte, r *proof.Receipt) (measured, error) {
 	if err := ctx.Err(); err != nil {
-		return entry.Digest{}, err
-	}
-	if len(tbs) == 0 || len(tbs) > MaxTBS {
-		return entry.Digest{}, refuse("nothing to sign, or too much")
+		return measured{}, err
 	}
 	if r == nil {
-		return entry.Digest{}, refuse("there is no receipt")
+		return measured{}, refuse("there is no receipt")
 	}
 	e, err := entry.Parse(entryBytes)
 	if err != nil {
-		return entry.Digest{}, fmt.Errorf("%w: %w", ErrRefused, err)
+		return measured{}, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
 	want, err := g.announced(e)
 	if err != nil {
-		return entry.Digest{}, err
+		return measured{}, err
 	}
-	if entry.Sum(tbs) != want {
-		return entry.Digest{}, refuse("the entry announces other bytes")
+	m, err := measure(tbs, g.alg.Hash())
+	if err != nil {
+		return measured{}, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
-	if err := checkForm(e.Body, tbs); err != nil {
-		return entry.Digest{}, err
+	if m.sum != want {
+		return measured{}, refuse("the entry announces other bytes")
+	}
+	if err := checkForm(e.Body, m); err != nil {
+		return measured{}, err
 	}
 	if _, err := g.log.VerifyReceipt(r, entryBytes); err != nil {
-		return entry.Digest{}, fmt.Errorf("%w: %w", ErrRefused, err)
+		return measured{}, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
-	return want, nil
+	return m, nil
 }
 
 // announced returns the digest that the entry announces for this key.
@@ -202,16 +209,12 @@ func (g *gated) announced(e entry.Entry) (entry.Digest, error) {
 
 // use uses the key. What a token gives back is believed only after it has been
 // verified here.
-func (g *gated) use(ctx context.Context, tbs []byte) ([]byte, error) {
-	h := g.alg.Hash()
-	sum := h.New()
-	sum.Write(tbs)
-	digest := sum.Sum(nil)
-	sig, err := g.b.sign(ctx, digest, h)
+func (g *gated) use(ctx context.Context, digest []byte) ([]byte, error) {
+	sig, err := g.b.sign(ctx, digest, g.alg.Hash())
 	if err != nil {
 		return nil, fmt.Errorf("couldn't use the key: %w", err)
 	}
-	if !verifies(g.b.public(), h, digest, sig) {
+	if !verifies(g.b.public(), g.alg.Hash(), digest, sig) {
 		return nil, errors.New("couldn't use the key: it gave a signature that does not verify")
 	}
 	return sig, nil

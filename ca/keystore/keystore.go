@@ -49,6 +49,7 @@ import (
 	"context"
 	"crypto"
 	"errors"
+	"io"
 	"iter"
 
 	"github.com/sukashi-project/sukashi/ledger/entry"
@@ -67,6 +68,9 @@ type Key interface {
 	// Sign signs tbs if entryBytes announces exactly tbs and r proves that entry
 	// in the log. A receipt works once. Refusals are ErrRefused.
 	Sign(ctx context.Context, tbs, entryBytes []byte, r *proof.Receipt) ([]byte, error)
+	// SignStream is Sign for bytes that are written rather than held, such as a
+	// revocation list of a million entries. tbs is asked to write them once.
+	SignStream(ctx context.Context, tbs io.WriterTo, entryBytes []byte, r *proof.Receipt) ([]byte, error)
 	// Resume signs again what Sign was asked to sign before a crash: the receipt
 	// must be used, for the same bytes, and the key deterministic.
 	Resume(ctx context.Context, tbs, entryBytes []byte, r *proof.Receipt) ([]byte, error)

@@ -60,10 +60,12 @@ func (p Place) vars(base string) vars {
 
 // Issuer is what a certificate takes over from the key that will sign it.
 type Issuer struct {
-	Subject []byte       // DER Name, byte for byte as in the issuer's certificate
-	KeyID   []byte       // subjectKeyIdentifier of the issuer's certificate
-	Key     entry.Digest // SHA-256 of the issuer's SubjectPublicKeyInfo: cert.intent's issuer
-	Alg     SigAlg
+	Subject   []byte           // DER Name, byte for byte as in the issuer's certificate
+	KeyID     []byte           // subjectKeyIdentifier of the issuer's certificate
+	Key       entry.Digest     // SHA-256 of the issuer's SubjectPublicKeyInfo: cert.intent's issuer
+	PublicKey crypto.PublicKey // of the issuer's certificate
+	KeyBits   []byte           // content of its subjectPublicKey BIT STRING, which OCSP hashes
+	Alg       SigAlg
 }
 
 // NewIssuer reads an issuer from its certificate.
@@ -79,7 +81,12 @@ func NewIssuer(der []byte) (*Issuer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Issuer{Subject: c.RawSubject, KeyID: c.SubjectKeyId, Key: entry.Sum(c.RawSubjectPublicKeyInfo), Alg: alg}, nil
+	bits, err := KeyBits(c.RawSubjectPublicKeyInfo)
+	if err != nil {
+		return nil, err
+	}
+	return &Issuer{Subject: c.RawSubject, KeyID: c.SubjectKeyId, Key: entry.Sum(c.RawSubjectPublicKeyInfo),
+		PublicKey: c.PublicKey, KeyBits: bits, Alg: alg}, nil
 }
 
 // Request is everything that a certificate says and the profile does not.
@@ -131,14 +138,23 @@ func KeyIdentifier(pub crypto.PublicKey) ([]byte, error) {
 }
 
 func keyIdentifier(spki []byte) ([]byte, error) {
+	bits, err := KeyBits(spki)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(bits)
+	return sum[:20], nil
+}
+
+// KeyBits returns the content of the BIT STRING in a SubjectPublicKeyInfo.
+func KeyBits(spki []byte) ([]byte, error) {
 	var body cryptobyte.String
 	var bits []byte
 	in := cryptobyte.String(spki)
 	if !in.ReadASN1(&body, asn1.SEQUENCE) || !body.SkipASN1(asn1.SEQUENCE) || !body.ReadASN1BitStringAsBytes(&bits) {
 		return nil, errors.New("public key is not a SubjectPublicKeyInfo")
 	}
-	sum := sha256.Sum256(bits)
-	return sum[:20], nil
+	return bits, nil
 }
 
 // input is a request with what follows from it.

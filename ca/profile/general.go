@@ -178,3 +178,16 @@ func (p *Profile) DistributionPoint(place Place, base string) ([]byte, error) {
 	}
 	return nil, errors.New("profile has no distribution point")
 }
+
+// AddURIPoint writes CRLDistributionPoints of one point with one address, as
+// freshestCRL uses them (RFC 5280 5.2.6).
+func AddURIPoint(b *cryptobyte.Builder, uri string) {
+	zero := asn1.Tag(0).ContextSpecific().Constructed()
+	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddASN1(zero, func(b *cryptobyte.Builder) {
+				b.AddASN1(zero, func(b *cryptobyte.Builder) { addURI(b, uri) })
+			})
+		})
+	})
+}

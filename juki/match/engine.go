@@ -150,11 +150,13 @@ func (t *tx) set(key []byte, v any) error {
 	return nil
 }
 
-func (t *tx) commit() error {
+func (t *tx) commit() error { return t.end(true) }
+
+func (t *tx) end(sync bool) error {
 	if err := t.set([]byte("m"), t.m); err != nil {
 		return err
 	}
-	if err := t.b.Commit(true); err != nil {
+	if err := t.b.Commit(sync); err != nil {
 		return fmt.Errorf("couldn't write to the matching store: %w", err)
 	}
 	t.e.m = t.m

@@ -8,39 +8,44 @@ import (
 	"github.com/sukashi-project/sukashi/internal/kv"
 	"github.com/sukashi-project/sukashi/internal/say"
 	"github.com/sukashi-project/sukashi/juki/register"
-	"github.com/sukashi-project/sukashi/ledger/entry"
 	"github.com/sukashi-project/sukashi/policy/holders"
 )
 
 // ListCheck is how a daily list stands to what is held.
 type ListCheck struct {
-	Known    bool // this very list was applied before
-	Conflict bool // another list with this sequence was applied before
-	Next     bool // its sequence is the next one
-	DayOnce  bool // its day is later than the last list's (PR-12)
-	Fits     bool // new ones are new, gone ones are held, and the total is right
+	Known    bool   // this very list was applied before
+	Conflict bool   // another list with its sequence was applied before
+	NextSeq  uint64 // sequence that the next list must have
+	LastDay  string // day of the last list, "" before the first
+	Held     uint64 // holders in force
+	Unknown  bool   // it strikes off a holder that is not held, or adds one that was held already
 }
 
 // CheckList compares a list with CertHolderDB. It changes nothing.
 func (e *Engine) CheckList(l holders.List) (ListCheck, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	return e.checkList(l)
+}
+
+func (e *Engine) checkList(l holders.List) (ListCheck, error) {
+	c := ListCheck{NextSeq: e.m.Lists, LastDay: e.m.LastDay, Held: e.m.Live}
 	if l.Seq < e.m.Lists {
 		var old List
 		if err := e.get(key("l", l.Seq), &old); err != nil {
-			return ListCheck{}, err
+			return c, err
 		}
-		same := old.Digest == l.Digest()
-		return ListCheck{Known: same, Conflict: !same}, nil
+		c.Known = old.Digest == l.Digest()
+		c.Conflict = !c.Known
+		return c, nil
 	}
-	fits, err := e.fits(l)
-	return ListCheck{Next: l.Seq == e.m.Lists, DayOnce: l.Day > e.m.LastDay, Fits: fits}, err
+	known, err := e.knowsAll(l)
+	c.Unknown = !known
+	return c, err
 }
 
-func (e *Engine) fits(l holders.List) (bool, error) {
-	if e.m.Live+uint64(len(l.New)) != l.Total+uint64(len(l.Gone)) {
-		return false, nil
-	}
+// knowsAll reports whether the gone holders are held and the new ones never were.
+func (e *Engine) knowsAll(l holders.List) (bool, error) {
 	for _, h := range l.New {
 		for _, prefix := range []string{"h", "g"} {
 			if had, err := e.has(key(prefix, h.Ordinal)); err != nil || had {
@@ -56,6 +61,12 @@ func (e *Engine) fits(l holders.List) (bool, error) {
 	return true, nil
 }
 
+// fits reports whether the list may be applied now.
+func (c ListCheck) fits(l holders.List) bool {
+	return l.Seq == c.NextSeq && l.Day > c.LastDay && !c.Unknown &&
+		c.Held+uint64(len(l.New)) == l.Total+uint64(len(l.Gone))
+}
+
 var errList = say.New(CodeList, "保有者一覧が、前回までの一覧と合いません。", "The list of holders does not fit the lists before it.").
 	Hint("認証局側に、抜けた一覧の再送を求めてください。", "Ask the CA side to send the missing list again.")
 
@@ -65,16 +76,13 @@ var errList = say.New(CodeList, "保有者一覧が、前回までの一覧と�
 // compared with a holder exactly once: as a change, or when the holder
 // arrives. Applying the same list again does nothing.
 func (e *Engine) ApplyList(ctx context.Context, l holders.List, index uint64) error {
-	check, err := e.CheckList(l)
-	if err != nil {
-		return err
-	}
-	if check.Known {
-		return nil
-	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if l.Seq != e.m.Lists || !check.Fits {
+	check, err := e.checkList(l)
+	if err != nil || check.Known {
+		return err
+	}
+	if !check.fits(l) {
 		return errList
 	}
 	if _, err := e.matchAll(ctx); err != nil {
@@ -155,25 +163,16 @@ func (e *Engine) Crossed(fn func(value string)) error {
 }
 
 // Staged is an M1 that has arrived and is not applied yet: its bytes, and the
-// sequence of the holders.received entry that was about to be appended.
+// holders.received entry exactly as it is appended.
 type Staged struct {
-	Bytes    []byte         `json:"bytes"`
-	Digest   entry.Digest   `json:"digest"`
-	Seq      *uint64        `json:"seq,omitempty"` // among the register link's own entries
-	Decision entry.Decision `json:"decision"`
+	Bytes []byte `json:"bytes"`
+	Entry []byte `json:"entry"`
 }
 
 // Stage keeps an M1 on disk before it is logged, so that a crash between the
-// ledger and CertHolderDB loses nothing. The newest one replaces the last.
+// ledger and CertHolderDB loses nothing. A newer one replaces it.
 func (e *Engine) Stage(s Staged) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	t := e.begin()
-	defer t.b.Close()
-	if err := t.set([]byte("t"), s); err != nil {
-		return err
-	}
-	return t.commit()
+	return e.step(true, func(t *tx) error { return t.set([]byte("t"), s) })
 }
 
 // Staged returns the staged M1, or false.
@@ -194,12 +193,11 @@ func (e *Engine) SentCursor() uint64 {
 	return e.m.Sent
 }
 
-// SetSentCursor remembers SentCursor. It is a hint that only saves look-ups.
+// SetSentCursor remembers SentCursor. It only saves look-ups, so it need not
+// be on disk.
 func (e *Engine) SetSentCursor(n uint64) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	t := e.begin()
-	defer t.b.Close()
-	t.m.Sent = n
-	return t.commit()
+	return e.step(false, func(t *tx) error {
+		t.m.Sent = n
+		return nil
+	})
 }

@@ -2,6 +2,7 @@ package match
 
 import (
 	"github.com/sukashi-project/sukashi/internal/attr"
+	"github.com/sukashi-project/sukashi/internal/jtext"
 	"github.com/sukashi-project/sukashi/juki/register"
 	"github.com/sukashi-project/sukashi/policy/holders"
 )
@@ -13,7 +14,7 @@ import (
 // near reports whether two sets of attributes differ in notation only.
 func near(a, b attr.Attributes) bool {
 	return a.BirthDate == b.BirthDate && a.Sex == b.Sex &&
-		foldName(a.Name) == foldName(b.Name) && foldAddress(a.Address) == foldAddress(b.Address)
+		jtext.NameKey(a.Name) == jtext.NameKey(b.Name) && jtext.AddressKey(a.Address) == jtext.AddressKey(b.Address)
 }
 
 // nearHolders returns the holders in force, without a notice, that nearly

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/sukashi-project/sukashi/internal/kv"
 	"github.com/sukashi-project/sukashi/ledger/entry"
@@ -47,6 +48,7 @@ type Intent struct {
 	Made      entry.Time  `json:"made"`
 	Seq       *uint64     `json:"seq,omitempty"`   // notice sequence, from Prepared on
 	Bytes     []byte      `json:"bytes,omitempty"` // the notice, from Prepared on; erased in final states
+	Entry     []byte      `json:"entry,omitempty"` // its notice.sent entry, exactly as appended; while Prepared
 	Index     *uint64     `json:"index,omitempty"` // ledger index of notice.sent, from Logged on
 	LoggedAt  *entry.Time `json:"loggedAt,omitempty"`
 	SettledAt *entry.Time `json:"settledAt,omitempty"` // when it became final
@@ -96,30 +98,44 @@ func (e *Engine) Intents(fn func(Intent) error) error {
 	})
 }
 
-// NextToLog returns the oldest notice that is not in the ledger, or false.
-func (e *Engine) NextToLog() (Intent, bool, error) { return e.first("p") }
+// ToLog returns the oldest notices that are not in the ledger, at most limit.
+func (e *Engine) ToLog(limit int) ([]Intent, error) {
+	ids, err := e.numbers("p", limit)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Intent, len(ids))
+	for k, id := range ids {
+		if out[k], err = e.Intent(id); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
 
 // NextToSend returns the logged notice with the lowest sequence that the CA
 // side has not answered, or false.
-func (e *Engine) NextToSend() (Intent, bool, error) { return e.first("d") }
-
-func (e *Engine) first(prefix string) (Intent, bool, error) {
-	var at *uint64
-	from, to := kv.Prefix([]byte(prefix))
-	err := e.kv.Scan(from, to, func(k, _ []byte) error {
-		n := binary.BigEndian.Uint64(k[1:])
-		at = &n
-		return kv.Stop
-	})
-	if err != nil || at == nil {
+func (e *Engine) NextToSend() (Intent, bool, error) {
+	seqs, err := e.numbers("d", 1)
+	if err != nil || len(seqs) == 0 {
 		return Intent{}, false, err
 	}
-	if prefix == "d" {
-		i, err := e.BySeq(*at)
-		return i, err == nil, err
-	}
-	i, err := e.Intent(*at)
+	i, err := e.BySeq(seqs[0])
 	return i, err == nil, err
+}
+
+// numbers returns the first numbers of an index, at most limit.
+func (e *Engine) numbers(prefix string, limit int) ([]uint64, error) {
+	var out []uint64
+	from, to := kv.Prefix([]byte(prefix))
+	err := e.kv.Scan(from, to, func(k, _ []byte) error {
+		if len(out) == limit {
+			return kv.Stop
+		}
+		out = append(out, binary.BigEndian.Uint64(k[1:]))
+		return nil
+	})
+	return out, err
 }
 
 // BySeq returns the notice with this sequence.
@@ -164,91 +180,126 @@ func (e *Engine) Holders(fn func(holders.Holder) error) error {
 	})
 }
 
-// update changes one notice under the lock, in one synced step.
-func (e *Engine) update(id uint64, from []State, change func(*tx, *Intent) error) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	i, err := e.Intent(id)
+// update changes one notice and keeps what final states must not keep out.
+func (t *tx) update(id uint64, from []State, change func(*Intent) error) error {
+	i, err := t.e.Intent(id)
 	if err != nil {
 		return err
 	}
-	ok := false
-	for _, s := range from {
-		ok = ok || i.State == s
-	}
-	if !ok {
+	if !slices.Contains(from, i.State) {
 		return fmt.Errorf("notice %d of the outbox is %s", id, i.State)
 	}
-	t := e.begin()
-	defer t.b.Close()
-	if err := change(t, &i); err != nil {
+	if err := change(&i); err != nil {
 		return err
+	}
+	if i.State != Pending && i.State != Prepared {
+		t.b.Delete(key("p", id))
 	}
 	if i.State.final() {
 		at := t.at
-		i.SettledAt, i.Holder, i.Bytes, i.Cause.Records = &at, nil, nil, nil
-		t.b.Delete(key("p", id))
+		i.SettledAt, i.Holder, i.Bytes, i.Entry, i.Cause.Records = &at, nil, nil, nil, nil
 	}
-	if err := t.set(key("i", id), i); err != nil {
+	return t.set(key("i", id), i)
+}
+
+// step runs one atomic step under the lock.
+func (e *Engine) step(sync bool, f func(*tx) error) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	t := e.begin()
+	defer t.b.Close()
+	if err := f(t); err != nil {
 		return err
 	}
-	return t.commit()
+	return t.end(sync)
 }
 
-// Prepare fixes the sequence and bytes of a notice before it is appended to
-// the ledger. A notice may be prepared again with another sequence, as long as
-// the ledger does not have it.
-func (e *Engine) Prepare(id, seq uint64, bytes []byte) error {
-	return e.update(id, []State{Pending, Prepared}, func(_ *tx, i *Intent) error {
-		i.State, i.Seq, i.Bytes = Prepared, &seq, bytes
+// Fixed is a notice whose sequence, bytes and entry are fixed.
+type Fixed struct {
+	ID, Seq uint64
+	Bytes   []byte // the notice
+	Entry   []byte // the notice.sent entry
+}
+
+// Prepare fixes notices before they are appended to the ledger, in one step
+// that is on disk when it returns. A notice may be fixed again with another
+// sequence, as long as the ledger does not have it.
+func (e *Engine) Prepare(fs ...Fixed) error {
+	return e.step(true, func(t *tx) error {
+		for _, f := range fs {
+			err := t.update(f.ID, []State{Pending, Prepared}, func(i *Intent) error {
+				i.State, i.Seq, i.Bytes, i.Entry = Prepared, &f.Seq, f.Bytes, f.Entry
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+		}
 		return nil
 	})
 }
 
-// Log records that the prepared notice is in the ledger at this index.
-func (e *Engine) Log(id, index uint64) error {
-	return e.update(id, []State{Prepared}, func(t *tx, i *Intent) error {
-		at := t.at
-		i.State, i.Index, i.LoggedAt = Logged, &index, &at
-		t.b.Delete(key("p", id))
-		t.b.Set(key("d", *i.Seq), nil)
-		return t.set(key("s", *i.Seq), id)
+// Log records that prepared notices are in the ledger, by id and index.
+func (e *Engine) Log(at map[uint64]uint64) error {
+	return e.step(true, func(t *tx) error {
+		for id, index := range at {
+			err := t.update(id, []State{Prepared}, func(i *Intent) error {
+				when := t.at
+				i.State, i.Index, i.LoggedAt, i.Entry = Logged, &index, &when, nil
+				t.b.Set(key("d", *i.Seq), nil)
+				return t.set(key("s", *i.Seq), id)
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 
-// Deliver records that the CA side has taken the notice.
+// Deliver records that the CA side has taken the notice. It need not be on
+// disk: after a crash the notice is sent again, and the CA side knows it by
+// its sequence.
 func (e *Engine) Deliver(id uint64) error {
-	return e.update(id, []State{Logged}, func(t *tx, i *Intent) error {
-		i.State = Delivered
-		t.b.Delete(key("d", *i.Seq))
-		return nil
+	return e.step(false, func(t *tx) error {
+		return t.update(id, []State{Logged}, func(i *Intent) error {
+			i.State = Delivered
+			t.b.Delete(key("d", *i.Seq))
+			return nil
+		})
 	})
 }
 
 // Reject records that the CA side has refused the notice, and opens a case.
 func (e *Engine) Reject(id uint64, code string) error {
-	return e.update(id, []State{Logged}, func(t *tx, i *Intent) error {
-		i.State, i.Codes = Rejected, []string{code}
-		t.b.Delete(key("d", *i.Seq))
-		return t.openFor(*i, Refused)
+	return e.step(true, func(t *tx) error {
+		return t.update(id, []State{Logged}, func(i *Intent) error {
+			i.State, i.Codes = Rejected, []string{code}
+			t.b.Delete(key("d", *i.Seq))
+			return t.openFor(*i, Refused)
+		})
 	})
 }
 
 // Stop records that the sender's policy refused the notice, and opens a case.
 // Nothing was logged and nothing is sent.
 func (e *Engine) Stop(id uint64, codes []string) error {
-	return e.update(id, []State{Pending, Prepared}, func(t *tx, i *Intent) error {
-		i.State, i.Codes, i.Seq = Stopped, codes, nil
-		return t.openFor(*i, Denied)
+	return e.step(true, func(t *tx) error {
+		return t.update(id, []State{Pending, Prepared}, func(i *Intent) error {
+			i.State, i.Codes, i.Seq = Stopped, codes, nil
+			return t.openFor(*i, Denied)
+		})
 	})
 }
 
 // Withdraw records that the holder was struck off before the notice was
 // logged.
 func (e *Engine) Withdraw(id uint64) error {
-	return e.update(id, []State{Pending, Prepared}, func(_ *tx, i *Intent) error {
-		i.State, i.Seq = Withdrawn, nil
-		return nil
+	return e.step(true, func(t *tx) error {
+		return t.update(id, []State{Pending, Prepared}, func(i *Intent) error {
+			i.State, i.Seq = Withdrawn, nil
+			return nil
+		})
 	})
 }
 
@@ -259,27 +310,40 @@ func (t *tx) openFor(i Intent, why Why) error {
 	return err
 }
 
-// Adopt puts a notice into the outbox that the ledger has and the outbox
-// lacks, after the store was restored from an older copy: its holder was found
-// by the commitment in the entry, its bytes were made again.
+// Adopt puts a notice into the outbox that the ledger has and the outbox does
+// not know as logged, after the store was restored from an older copy: its
+// holder was found by the commitment in the entry, its bytes were made again.
+// Where the holder's notice is due already, it is that one.
 func (e *Engine) Adopt(h holders.Holder, seq, index uint64, bytes []byte) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	t := e.begin()
-	defer t.b.Close()
-	row := rowOf(h)
-	i := Intent{ID: t.m.Intents, Ordinal: h.Ordinal, State: Logged, Made: t.at, Seq: &seq, Bytes: bytes,
-		Index: &index, LoggedAt: &t.at, Holder: &row}
-	t.m.Intents++
-	if err := t.set(key("n", h.Ordinal), i.ID); err != nil {
-		return err
-	}
-	if err := t.set(key("s", seq), i.ID); err != nil {
-		return err
-	}
-	t.b.Set(key("d", seq), nil)
-	if err := t.set(key("i", i.ID), i); err != nil {
-		return err
-	}
-	return t.commit()
+	return e.step(true, func(t *tx) error {
+		row := rowOf(h)
+		i := Intent{ID: t.m.Intents, Ordinal: h.Ordinal, State: Pending, Made: t.at, Holder: &row}
+		var id uint64
+		err := t.e.get(key("n", h.Ordinal), &id)
+		if err != nil && !errors.Is(err, kv.ErrNotFound) {
+			return err
+		}
+		if err == nil {
+			had, err := t.e.Intent(id)
+			if err != nil {
+				return err
+			}
+			if had.State == Pending || had.State == Prepared {
+				i = had
+			}
+		}
+		if i.ID == t.m.Intents {
+			t.m.Intents++
+		}
+		i.State, i.Seq, i.Bytes, i.Entry, i.Index, i.LoggedAt = Logged, &seq, bytes, nil, &index, &t.at
+		if err := t.set(key("n", h.Ordinal), i.ID); err != nil {
+			return err
+		}
+		if err := t.set(key("s", seq), i.ID); err != nil {
+			return err
+		}
+		t.b.Delete(key("p", i.ID))
+		t.b.Set(key("d", seq), nil)
+		return t.set(key("i", i.ID), i)
+	})
 }

@@ -105,6 +105,8 @@ func content(e Event, cur Version) error {
 		ok = address && !name && !birth && !sex && town
 	case NameChange:
 		ok = name && !address && !birth && !sex && !town
+	case Correction:
+		ok = (name || address) && !birth && !sex && !town
 	case BirthDateCorrection:
 		ok = birth && !name && !address && !sex && !town
 	case SexCorrection:

@@ -15,6 +15,7 @@ const (
 	Death               Kind = "death"                 // 死亡: deleted
 	MoveAbroad          Kind = "move-abroad"           // 国外転出: deleted
 	ExOfficioDeletion   Kind = "ex-officio-deletion"   // 職権消除: deleted
+	Correction          Kind = "correction"            // 職権修正: name or address corrected without a move or a change of name
 	BirthDateCorrection Kind = "birth-date-correction" // 生年月日の訂正
 	SexCorrection       Kind = "sex-correction"        // 性別の訂正
 	Merger              Kind = "merger"                // 行政区画等の変更: renaming, renumbering, merger; a minor correction
@@ -23,7 +24,7 @@ const (
 
 // Kinds are all kinds that may stand in the change sequence.
 var Kinds = []Kind{Entry, MoveWithin, MoveOut, MoveIn, NameChange, Death, MoveAbroad,
-	ExOfficioDeletion, BirthDateCorrection, SexCorrection, Merger, Reversal}
+	ExOfficioDeletion, Correction, BirthDateCorrection, SexCorrection, Merger, Reversal}
 
 // Minor reports whether the change is a minor correction (軽微な修正), which
 // Article 12 of the JPKI Act excepts: it leads to no notice.

@@ -77,6 +77,11 @@ func TestApplyKinds(t *testing.T) {
 		{"death", register.Event{Kind: register.Death, Municipality: nagano}, ""},
 		{"abroad", register.Event{Kind: register.MoveAbroad, Municipality: nagano}, ""},
 		{"ex officio", register.Event{Kind: register.ExOfficioDeletion, Municipality: nagano}, ""},
+		{"clerical correction", register.Event{Kind: register.Correction, Municipality: nagano,
+			Attr: with(func(a *attr.Attributes) {
+				a.Name, a.Address = "総務　大郎", "長野県長野市鶴賀１６１３番地"
+			})}, ""},
+		{"correction of nothing", register.Event{Kind: register.Correction, Municipality: nagano, Attr: base}, register.CodeContent},
 		{"birth date", register.Event{Kind: register.BirthDateCorrection, Municipality: nagano, Attr: born}, ""},
 		{"birth date that is none", register.Event{Kind: register.BirthDateCorrection, Municipality: nagano,
 			Attr: with(func(a *attr.Attributes) { a.BirthDate = "3196206" })}, register.CodeForm},

@@ -1,0 +1,226 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+
+	"github.com/gorilla/mux"
+
+	"github.com/sukashi-project/sukashi/internal/problem"
+	"github.com/sukashi-project/sukashi/internal/say"
+	"github.com/sukashi-project/sukashi/juki/match"
+	"github.com/sukashi-project/sukashi/ledger"
+	"github.com/sukashi-project/sukashi/ledger/entry"
+	"github.com/sukashi-project/sukashi/policy"
+	"github.com/sukashi-project/sukashi/policy/holders"
+)
+
+// Handler serves POST /link/v1/holders (M1): 204 when the list is in force,
+// also when it was before; 409 with a rule code when it is refused; 503 when
+// it cannot be taken now and should be sent again.
+func (s *Server) Handler() http.Handler {
+	r := mux.NewRouter()
+	r.HandleFunc(policy.PathHolders, s.serveHolders).Methods(http.MethodPost)
+	return r
+}
+
+var (
+	errPeer = say.New(CodePeer, "この接続先を使えるのは、認証局側の連携サーバだけです。",
+		"Only the CA side's link server may use this address.")
+	errSize = say.New(CodeSize, "一覧が大きすぎます。", "The list is too large.")
+
+	errConflict = say.New(CodeConflict, "同じ番号の別の一覧を、すでに受け取っています。",
+		"Another list with this sequence was taken in before.")
+)
+
+func (s *Server) serveHolders(w http.ResponseWriter, r *http.Request) {
+	role, ok := s.c.Peer(r)
+	if !ok || role != entry.ByCALink {
+		problem.Write(w, r, http.StatusForbidden, errPeer)
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.c.MaxList))
+	if err != nil {
+		problem.Write(w, r, http.StatusRequestEntityTooLarge, errSize)
+		return
+	}
+	err = s.Receive(r.Context(), body, role, policy.RequestMetadata(r))
+	var refused *Refused
+	switch {
+	case err == nil:
+		w.WriteHeader(http.StatusNoContent)
+	case errors.As(err, &refused):
+		problem.Write(w, r, http.StatusConflict, refused.sentence())
+	default:
+		s.c.Logger.Warn("a holders list could not be taken in", "code", say.Code(err))
+		problem.Write(w, r, http.StatusServiceUnavailable, err)
+	}
+}
+
+// Refused says by which rules a list was refused.
+type Refused struct{ Codes []string }
+
+// Error names the first code.
+func (e *Refused) Error() string { return "the holders list is refused: " + e.Codes[0] }
+
+func (e *Refused) sentence() error {
+	if e.Codes[0] == CodeConflict {
+		return errConflict
+	}
+	for _, c := range policy.Codes() {
+		if c.Code == e.Codes[0] {
+			return say.New(c.Code, c.JA, c.EN)
+		}
+	}
+	return say.New(e.Codes[0], "一覧は規則により拒否されました。", "The list is refused by a rule.")
+}
+
+// Receive takes in one M1: decide, keep on disk, log holders.received, apply,
+// re-match. The same list again changes nothing. A list that is refused gives
+// a *Refused; what else fails leaves the list to be sent again.
+func (s *Server) Receive(ctx context.Context, body []byte, sender string, meta policy.Metadata) error {
+	s.receive.Lock()
+	defer s.receive.Unlock()
+	if err := s.syncFirst(ctx); err != nil {
+		return err
+	}
+	if err := s.finishStaged(ctx); err != nil {
+		return err
+	}
+	list, form := holders.Examine(body)
+	var check match.ListCheck
+	if form.Code() == "" {
+		var err error
+		if check, err = s.c.Engine.CheckList(list); err != nil {
+			return err
+		}
+		if check.Known {
+			return nil
+		}
+		if check.Conflict {
+			return s.refuse(ctx, []string{CodeConflict})
+		}
+	}
+	d, err := s.decideList(ctx, list, body, sender, meta, check, form.Code() == "")
+	if err != nil {
+		return err
+	}
+	if !d.Allow {
+		return s.refuse(ctx, d.Codes)
+	}
+	if err := s.stage(ctx, list, body); err != nil {
+		return err
+	}
+	return s.finishStaged(ctx)
+}
+
+// syncFirst compares outbox and ledger before a list strikes holders off: a
+// notice that has to be rebuilt needs its holder's key.
+func (s *Server) syncFirst(ctx context.Context) error {
+	s.send.Lock()
+	defer s.send.Unlock()
+	return s.sync(ctx)
+}
+
+func (s *Server) decideList(ctx context.Context, l holders.List, body []byte, sender string, meta policy.Metadata, c match.ListCheck, readable bool) (entry.Decision, error) {
+	var sent *entry.HoldersSent
+	if readable {
+		var err error
+		if sent, err = s.findSent(ctx, l.Digest()); err != nil {
+			return entry.Decision{}, err
+		}
+	}
+	check := policy.HoldersReceiveCheck{Bytes: body, Sender: sender, Addressee: entry.ByRegisterLink, NextSeq: c.NextSeq,
+		LastDay: c.LastDay, Held: c.Held, Unknown: c.Unknown, Sent: sent, Metadata: meta}
+	return s.c.Decider.Decide(ctx, check.Facts()), nil
+}
+
+// findSent looks for the CA side's holders.sent entry of this list among its
+// entries since the last list.
+func (s *Server) findSent(ctx context.Context, set entry.Digest) (*entry.HoldersSent, error) {
+	for seq := s.c.Engine.SentCursor(); ; seq++ {
+		_, b, err := s.c.Log.Lookup(ctx, entry.ByCALink, seq)
+		if errors.Is(err, ledger.ErrNotFound) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, errLedger(err)
+		}
+		e, err := entry.Parse(b)
+		if err != nil {
+			return nil, errLedger(err)
+		}
+		if sent, ok := e.Body.(*entry.HoldersSent); ok && sent.Set == set {
+			return sent, s.c.Engine.SetSentCursor(seq)
+		}
+	}
+}
+
+// refuse records the refusal by code (PR-09) and returns it.
+func (s *Server) refuse(ctx context.Context, codes []string) error {
+	at := entry.At(s.c.Now())
+	seq, err := s.c.Log.NextSeq(ctx, entry.ByRegisterLink)
+	if err != nil {
+		return errLedger(err)
+	}
+	body := &entry.SecurityEvent{Code: "holders.refused." + codes[0], Count: 1, From: at, To: at}
+	b, err := entry.Entry{At: at, By: entry.ByRegisterLink, Seq: seq, Body: body}.Marshal()
+	if err != nil {
+		return err
+	}
+	if _, err := s.c.Log.Append(ctx, b); err != nil {
+		return errLedger(err)
+	}
+	return &Refused{Codes: codes}
+}
+
+// stage keeps the list and its entry on disk before the entry is logged.
+func (s *Server) stage(ctx context.Context, l holders.List, body []byte) error {
+	seq, err := s.c.Log.NextSeq(ctx, entry.ByRegisterLink)
+	if err != nil {
+		return errLedger(err)
+	}
+	e := entry.Entry{At: entry.At(s.c.Now()), By: entry.ByRegisterLink, Seq: seq, Body: &entry.HoldersReceived{Holders: l.Entry()}}
+	b, err := e.Marshal()
+	if err != nil {
+		return err
+	}
+	return s.c.Engine.Stage(match.Staged{Bytes: body, Entry: b})
+}
+
+// finishStaged logs and applies the list that is staged, if any. The entry is
+// the same bytes every time, so the ledger has it once.
+func (s *Server) finishStaged(ctx context.Context) error {
+	st, ok, err := s.c.Engine.Staged()
+	if err != nil || !ok {
+		return err
+	}
+	l, err := holders.Parse(st.Bytes)
+	if err != nil {
+		return err
+	}
+	receipts, err := s.c.Log.Append(ctx, st.Entry)
+	if errors.Is(err, ledger.ErrConflict) {
+		// Another entry took the number: give the list the next one.
+		if err := s.stage(ctx, l, st.Bytes); err != nil {
+			return err
+		}
+		if st, _, err = s.c.Engine.Staged(); err != nil {
+			return err
+		}
+		receipts, err = s.c.Log.Append(ctx, st.Entry)
+	}
+	if err == nil && len(receipts) != 1 {
+		err = errors.New("the ledger gave no receipt")
+	}
+	if err != nil {
+		return errLedger(err)
+	}
+	if err := s.c.Engine.ApplyList(ctx, l, receipts[0].Index); err != nil {
+		return err
+	}
+	s.Wake()
+	return nil
+}

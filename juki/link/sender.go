@@ -1,0 +1,290 @@
+package link
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/sukashi-project/sukashi/internal/problem"
+	"github.com/sukashi-project/sukashi/internal/say"
+	"github.com/sukashi-project/sukashi/juki/match"
+	"github.com/sukashi-project/sukashi/ledger/entry"
+	"github.com/sukashi-project/sukashi/policy"
+	"github.com/sukashi-project/sukashi/policy/holders"
+	"github.com/sukashi-project/sukashi/policy/notice"
+)
+
+// Sent says what one Flush did.
+type Sent struct {
+	Logged    int // notices that went into the ledger
+	Stopped   int // refused by the sender's own policy; a person's case
+	Withdrawn int // their holder was struck off before they were logged
+	Delivered int // taken by the CA side
+	Rejected  int // refused by the CA side; a person's case
+}
+
+// batch is how many notices are fixed, logged and marked together.
+const batch = 256
+
+// Flush logs every notice that is due and sends every logged one, in order,
+// until there are none or something fails. When the ledger is down it still
+// sends what is logged; when the link is down it still logs what is due, so
+// that the ledger shows when a change was found. After an error the rest stays
+// on disk for the next call; Wait says when.
+func (s *Server) Flush(ctx context.Context) (Sent, error) {
+	s.send.Lock()
+	defer s.send.Unlock()
+	var n Sent
+	logErr := s.logAll(ctx, &n)
+	if say.Code(logErr) == CodeLedgerOld || say.Code(logErr) == CodeUnexplained {
+		s.result(logErr)
+		return n, logErr // the ledger is not to be trusted: send nothing on its word
+	}
+	err := errors.Join(logErr, s.sendAll(ctx, &n))
+	s.result(err)
+	return n, err
+}
+
+func (s *Server) logAll(ctx context.Context, n *Sent) error {
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := s.sync(ctx); err != nil {
+			return err
+		}
+		due, err := s.c.Engine.ToLog(batch)
+		if err != nil || len(due) == 0 {
+			return err
+		}
+		if err := s.logBatch(ctx, due, n); err != nil {
+			s.synced = false // compare again before the next number is given
+			return err
+		}
+	}
+}
+
+// logBatch decides about the notices, fixes those that may go with their
+// sequence on disk, and logs them all or none.
+func (s *Server) logBatch(ctx context.Context, due []match.Intent, n *Sent) error {
+	seq, err := s.c.Engine.NextSeq()
+	if err != nil {
+		return err
+	}
+	if fixed := again(due, seq); fixed != nil {
+		return s.append(ctx, fixed, n)
+	}
+	var fixed []match.Fixed
+	for _, i := range due {
+		f, err := s.fix(ctx, i, seq, n)
+		if err != nil {
+			return err
+		}
+		if f != nil {
+			fixed = append(fixed, *f)
+			seq++
+		}
+	}
+	if len(fixed) == 0 {
+		return nil
+	}
+	if err := s.c.Engine.Prepare(fixed...); err != nil {
+		return err
+	}
+	return s.append(ctx, fixed, n)
+}
+
+// again returns the notices that were fixed for exactly these sequences before,
+// or nil. Their append was in doubt, so the same entries go again, whatever
+// has changed since: the ledger may have them any moment.
+func again(due []match.Intent, seq uint64) []match.Fixed {
+	var out []match.Fixed
+	for _, i := range due {
+		if i.State != match.Prepared || *i.Seq != seq {
+			break
+		}
+		out = append(out, match.Fixed{ID: i.ID, Seq: seq, Bytes: i.Bytes, Entry: i.Entry})
+		seq++
+	}
+	return out
+}
+
+func (s *Server) append(ctx context.Context, fixed []match.Fixed, n *Sent) error {
+	entries := make([][]byte, len(fixed))
+	for k, f := range fixed {
+		entries[k] = f.Entry
+	}
+	receipts, err := s.c.Log.Append(ctx, entries...)
+	if err == nil && len(receipts) != len(fixed) {
+		err = fmt.Errorf("the ledger gave %d receipts for %d entries", len(receipts), len(fixed))
+	}
+	if err != nil {
+		return errLedger(err)
+	}
+	at := map[uint64]uint64{}
+	for k, r := range receipts {
+		at[fixed[k].ID] = r.Index
+	}
+	n.Logged += len(fixed)
+	return s.c.Engine.Log(at)
+}
+
+// fix makes one notice's bytes and its entry, or nil when it is not to be sent.
+func (s *Server) fix(ctx context.Context, i match.Intent, seq uint64, n *Sent) (*match.Fixed, error) {
+	gone, err := s.c.Engine.Gone(i.Ordinal)
+	if err != nil {
+		return nil, err
+	}
+	if gone {
+		n.Withdrawn++
+		return nil, s.c.Engine.Withdraw(i.ID)
+	}
+	h, err := i.HolderCopy()
+	if err != nil {
+		return nil, err
+	}
+	b, err := compose(s.c.Mode, seq, h)
+	if err != nil {
+		return nil, s.stop(i, []string{say.Code(err)}, n)
+	}
+	d, err := s.decide(ctx, i, h, seq, b)
+	if err != nil {
+		return nil, err
+	}
+	if !d.Allow {
+		return nil, s.stop(i, d.Codes, n)
+	}
+	e, err := sentEntry(h, s.c.Mode, seq, b, d, entry.At(s.c.Now()))
+	if err != nil {
+		return nil, err
+	}
+	return &match.Fixed{ID: i.ID, Seq: seq, Bytes: b, Entry: e}, nil
+}
+
+func (s *Server) stop(i match.Intent, codes []string, n *Sent) error {
+	n.Stopped++
+	s.c.Logger.Warn("a notice was refused by the sender's policy", "codes", codes)
+	return s.c.Engine.Stop(i.ID, codes)
+}
+
+// compose makes the notice for a holder. Everything in it follows from the
+// sequence and what was certified: there is nothing to choose.
+func compose(mode string, seq uint64, h holders.Holder) ([]byte, error) {
+	m := notice.Notice{Mode: mode, Seq: seq}
+	if mode == notice.Echo {
+		four := h.Certified.Attributes()
+		m.Echo = &four
+	} else {
+		m.Ordinal = h.Ordinal
+	}
+	return m.Marshal()
+}
+
+func sentEntry(h holders.Holder, mode string, seq uint64, b []byte, d entry.Decision, at entry.Time) ([]byte, error) {
+	digest, err := h.Key.Notice(seq, b)
+	if err != nil {
+		return nil, err
+	}
+	holder, err := h.Key.Holder(seq, h.Ordinal)
+	if err != nil {
+		return nil, err
+	}
+	body := &entry.NoticeSent{Decision: d, Digest: digest, Holder: holder, Mode: mode, Notice: seq}
+	return entry.Entry{At: at, By: entry.ByNoticeSender, Seq: seq, Body: body}.Marshal()
+}
+
+func (s *Server) decide(ctx context.Context, i match.Intent, h holders.Holder, seq uint64, b []byte) (entry.Decision, error) {
+	secrets, err := s.secrets(i.Cause.Records)
+	if err != nil {
+		return entry.Decision{}, err
+	}
+	issued := true
+	if s.c.Issued != nil {
+		if issued, err = s.c.Issued(ctx, h.Ordinal); err != nil {
+			return entry.Decision{}, errLedger(err)
+		}
+	}
+	subject, err := h.Key.Subject(h.Certified.Slots())
+	if err != nil {
+		return entry.Decision{}, err
+	}
+	check := policy.NoticeSendCheck{Bytes: b, Mode: s.c.Mode, Sender: entry.ByNoticeSender, Addressee: entry.ByCALink,
+		NextSeq: seq, Secrets: secrets, Metadata: policy.LinkMetadata(policy.PathNotices),
+		Match: policy.Referred{Issued: issued, Ordinal: h.Ordinal, Key: h.Key, Certified: h.Certified, Subject: subject}}
+	return s.c.Decider.Decide(ctx, check.Facts()), nil
+}
+
+// secrets collects what the register knows of the records meant and the notice
+// must not hold.
+func (s *Server) secrets(codes []string) (policy.Secrets, error) {
+	out := policy.Secrets{Numbers: codes}
+	for _, code := range codes {
+		r, err := s.c.Register.Record(code)
+		if err != nil {
+			return out, err
+		}
+		if cur := r.Current(); !cur.Deleted && out.NewName == "" {
+			out.NewName, out.NewAddress = cur.Attr.Name, cur.Attr.Address
+		}
+	}
+	return out, nil
+}
+
+func (s *Server) sendAll(ctx context.Context, n *Sent) error {
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		i, ok, err := s.c.Engine.NextToSend()
+		if err != nil || !ok {
+			return err
+		}
+		if err := s.sendOne(ctx, i, n); err != nil {
+			return err
+		}
+	}
+}
+
+// stepCode is the rule code for a sequence that is not the next one.
+const stepCode = "N203"
+
+// sendOne posts one logged notice. Only 204 and a refusal by rule code settle
+// it; after everything else it is sent again.
+func (s *Server) sendOne(ctx context.Context, i match.Intent, n *Sent) error {
+	status, err := s.post(ctx, i.Bytes)
+	switch {
+	case err == nil && status == http.StatusNoContent:
+		n.Delivered++
+		return s.c.Engine.Deliver(i.ID)
+	case status == http.StatusConflict && say.Code(err) == stepCode:
+		return say.New(CodeStep, "認証局側が期待する通知番号と合いません。", "The CA side expects another notice sequence.").
+			Hint("認証局側が古いバックアップから戻っていないか確かめてください。", "Check whether the CA side was restored from an old backup.").Because(err)
+	case status == http.StatusConflict:
+		n.Rejected++
+		s.c.Logger.Warn("the CA side refused a notice", "code", say.Code(err))
+		return s.c.Engine.Reject(i.ID, say.Code(err))
+	case err == nil:
+		err = fmt.Errorf("the CA side answered with status %d", status)
+	}
+	return errDown(err)
+}
+
+// post sends exactly the notice's bytes with the fixed headers.
+func (s *Server) post(ctx context.Context, b []byte) (int, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.notices, bytes.NewReader(b))
+	if err != nil {
+		return 0, err
+	}
+	req.Header = policy.LinkHeader()
+	resp, err := s.c.Client.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	err = problem.Read(resp)
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // so that the connection can be used again
+	return resp.StatusCode, err
+}

@@ -62,12 +62,6 @@ func Compile(ctx context.Context, b Bundle) (*Engine, error) {
 	if faults := Lint(b); len(faults) > 0 {
 		return nil, fmt.Errorf("the policy bundle breaks %d house rules, first: %s", len(faults), faults[0])
 	}
-	return compileUnlinted(ctx, b)
-}
-
-// compileUnlinted is Compile without the house rules, for the proof, which
-// must find a sabotaged bundle out on its own.
-func compileUnlinted(ctx context.Context, b Bundle) (*Engine, error) {
 	cat, err := readCatalogue(b)
 	if err != nil {
 		return nil, err
@@ -76,6 +70,11 @@ func compileUnlinted(ctx context.Context, b Bundle) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	return newEngine(ctx, c, cat)
+}
+
+// newEngine prepares the decision of each rule set.
+func newEngine(ctx context.Context, c *ast.Compiler, cat map[catalogue.Ruleset][]catalogue.Fact) (*Engine, error) {
 	e := &Engine{sets: map[catalogue.Ruleset]*compiled{}}
 	for rs, fs := range cat {
 		q, err := rego.New(

@@ -36,6 +36,11 @@ type Config struct {
 	// nil: checkpoints are published with the log's signature alone.
 	Cosign func(ctx context.Context, checkpoint []byte, prove func(oldSize uint64) ([]tlog.Hash, error)) ([]byte, error)
 
+	// CheckHead is asked before the first signature after a start: it may know
+	// witnesses that have seen more of the log than the store has, or something
+	// else (promise P9, restored backups). Its error is Open's. nil: not asked.
+	CheckHead func(ctx context.Context, size uint64, rootAt func(ctx context.Context, n uint64) (tlog.Hash, error)) error
+
 	// AdoptHead lets an operator start a log whose head was lost: the store as
 	// it is becomes the head. Everything else of the open-time checks stays.
 	AdoptHead bool

@@ -97,6 +97,11 @@ func (e *Engine) open(ctx context.Context) (err error) {
 	if err := e.checkRightEdge(root); err != nil {
 		return err
 	}
+	if e.cfg.CheckHead != nil {
+		if err := e.cfg.CheckHead(ctx, root.TreeSize, e.RootAt); err != nil {
+			return err
+		}
+	}
 	return e.load(ctx, root)
 }
 

@@ -151,7 +151,7 @@ type caSide struct {
 func (c *caSide) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.down {
+	if _, err := c.log.NextSeq(r.Context(), entry.ByCALink); err != nil || c.down {
 		problem.Write(w, r, http.StatusServiceUnavailable, errOutage)
 		return
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -32,12 +33,12 @@ func (r *Registry) SetCursor(writer string, seq uint64) error {
 // Notice is what the CA's link server remembers of one change notice (M3), so
 // that the certificate is revoked exactly once whatever crashes.
 type Notice struct {
-	Seq     uint64 `json:"seq"`
-	Ordinal uint64 `json:"ordinal"`
-	Digest  []byte `json:"digest"`          // HMAC of the notice's bytes, as logged
-	State   string `json:"state"`           // NoticePending, NoticeDone or NoticeRefused
-	Index   uint64 `json:"index,omitempty"` // of notice.received or notice.refused
-	Code    string `json:"code,omitempty"`  // first rule code of a final refusal
+	Seq     uint64   `json:"seq"`
+	Ordinal uint64   `json:"ordinal"`
+	Digest  []byte   `json:"digest"`          // hash by which the same bytes are known again
+	State   string   `json:"state"`           // NoticePending, NoticeDone or NoticeRefused
+	Index   uint64   `json:"index,omitempty"` // of notice.received or notice.refused
+	Codes   []string `json:"codes,omitempty"` // rule codes of a final refusal
 }
 
 // States of a notice.
@@ -185,6 +186,23 @@ func (r *Registry) GoneHolders(now time.Time, limit int) ([]uint64, error) {
 	})
 	slices.Sort(out)
 	return out[:min(len(out), limit)], err
+}
+
+// CountLive returns how many certificates are in force at now: issued, not
+// revoked, not expired. It counts rows of the queues and the expiry index, not
+// records, and so checks what a list says of itself.
+func (r *Registry) CountLive(now time.Time) (uint64, error) {
+	fresh, err := r.NewHolders(now, math.MaxInt)
+	if err != nil {
+		return 0, err
+	}
+	n := uint64(len(fresh))
+	_, to := kv.Prefix([]byte(expiryPrefix))
+	err = r.kv.Scan(row(expiryPrefix, uint64(max(now.Unix(), 0))+1), to, func(_, _ []byte) error {
+		n++
+		return nil
+	})
+	return n, err
 }
 
 // Revocations calls fn for every revocation, in order of ordinals.

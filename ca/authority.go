@@ -1,0 +1,252 @@
+// Package ca is the certification authority of DESIGN section 6: it issues
+// certificates, receives change notices, revokes, and publishes revocation
+// lists, and it does each of these only after the ledger holds the entry that
+// announces it.
+//
+// What it promises:
+//
+//   - No certificate is signed unless its cert.intent is in the log (P2): the
+//     only way to the issuer key is keystore.Key.Sign with the receipt.
+//   - Ordinals are gapless and ascend in log order.
+//   - Every open intent ends as issued or aborted, exactly once, whatever
+//     crashes (P9): Open resolves what an earlier run left open.
+//   - A change notice leads to exactly one revocation, or to the recorded fact
+//     that there was nothing left to revoke (IN-02); revocation is final (IN-06).
+//   - One live certificate per person as far as four attributes can tell
+//     (Article 6): an equal certificate in force stops an issuance unless an
+//     officer states in the application that it is another person's (twins
+//     exist; the statement is part of the request and kept in the record).
+//
+// It never imports the register's side, never sees a resident code, and writes
+// no attribute into a log, an error or the ledger.
+//
+//	a, err := ca.Open(ctx, ca.Config{…})
+//	cert, err := a.Issue(ctx, application, "counter-terminal")
+//	rev, err := a.RevokeOnRequest(ctx, ca.RevocationRequest{…})
+//	done, err := a.ReceiveNotice(ctx, raw, ca.Arrival{…})
+package ca
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sukashi-project/sukashi/ca/keystore"
+	"github.com/sukashi-project/sukashi/ca/profile"
+	"github.com/sukashi-project/sukashi/ca/registry"
+	"github.com/sukashi-project/sukashi/ca/revocation"
+	"github.com/sukashi-project/sukashi/internal/say"
+	"github.com/sukashi-project/sukashi/ledger"
+	"github.com/sukashi-project/sukashi/ledger/entry"
+	"github.com/sukashi-project/sukashi/ledger/proof"
+	"github.com/sukashi-project/sukashi/policy"
+)
+
+// Decider decides over facts; *policy.Decider is one.
+type Decider interface {
+	Decide(ctx context.Context, f *policy.Facts) entry.Decision
+}
+
+// IssuerKey is what the authority needs of the issuer key; keystore.Key is one.
+type IssuerKey interface {
+	KeyID() entry.Digest
+	Sign(ctx context.Context, tbs, entryBytes []byte, r *proof.Receipt) ([]byte, error)
+	Resume(ctx context.Context, tbs, entryBytes []byte, r *proof.Receipt) ([]byte, error)
+	Used(index uint64) bool
+}
+
+var _ IssuerKey = keystore.Key(nil)
+
+// Config is everything that an authority needs; Open checks it once.
+type Config struct {
+	Log        ledger.Log
+	Reader     ledger.Reader // of the same log
+	Registry   *registry.Registry
+	Key        IssuerKey
+	Issuer     []byte           // issuer certificate, DER
+	Profile    *profile.Profile // of residents' certificates
+	BaseURL    string           // http://host:port of CRL, OCSP and issuer certificate, as certificates name it
+	Decider    Decider
+	NoticeMode string        // entry.ModeReference or entry.ModeEcho: the mode of the link
+	CRLLife    time.Duration // nextUpdate − thisUpdate; 0 means 48 hours (lists are made daily, DOMAIN 6.5)
+	Now        func() time.Time
+	Rand       io.Reader    // for serials and record keys; crypto/rand.Reader in production
+	Logger     *slog.Logger // nil: silent. Gets counts, ordinals and codes, never a person
+}
+
+// Authority is a running CA. It is safe for concurrent use. There may be only
+// one per registry and log at a time.
+type Authority struct {
+	cfg    Config
+	issuer *profile.Issuer
+	cert   *x509.Certificate // the issuer's
+	reg    *registry.Registry
+	rand   *lockedRand
+	log    *slog.Logger
+
+	own  *ledger.Writer // entries by ca-server
+	link *ledger.Writer // entries by juki-link-server
+
+	tracker tracker
+	tally   tally
+
+	jobs    chan *job
+	quit    chan struct{}
+	senders sync.WaitGroup // callers about to queue an application
+	loop    sync.WaitGroup // sequencer
+	flight  sync.WaitGroup // issuances between intent and end
+	issueMu sync.Mutex     // held while a group is announced; before revMu
+	next    uint64         // guarded by issueMu: next ordinal
+	unsure  atomic.Bool    // an append ended without a certain answer
+	mu      sync.Mutex
+	pending map[string]*job // by application id
+
+	state    *revocation.State // what the log says; follows it
+	lists    *revocation.Lists
+	fresh    chan struct{} // one token: something was logged
+	followMu sync.Mutex    // one reader of the log at a time
+	crlMu    sync.Mutex    // one publication of lists at a time
+	stop     context.CancelFunc
+
+	revMu sync.Mutex // one revocation, notice or list at a time
+	// Guarded by revMu.
+	nextNotice  uint64
+	lastRefused [sha256.Size]byte // bytes and expected sequence of the newest refused notice
+	lastRefusal *Outcome
+}
+
+// Errors that callers may branch on, equal by code for errors.Is.
+var (
+	ErrClosed = say.New("ca.closed", "認証局は停止しています。", "The CA is closed.")
+	ErrBusy   = say.New("ca.busy", "認証局が混み合っています。", "The CA is busy.").
+			Hint("同じ申請をもう一度送ってください。二重に発行されることはありません。", "Send the same application again; nothing is issued twice.")
+	ErrUncertain = say.New("ca.uncertain", "発行が終わったかどうか確認中です。", "It is not yet certain whether the issuance finished.").
+			Hint("同じ申請をもう一度送ってください。二重に発行されることはありません。", "Send the same application again; nothing is issued twice.")
+	ErrNotFound = say.New("ca.notfound", "その証明書はありません。", "There is no such certificate.")
+	ErrConflict = say.New("ca.application-conflict", "同じ申請番号で別の内容の申請がすでにあります。",
+		"Another application with this id is on record.")
+	ErrBehind = say.New("ca.registry-behind", "発行記録がログより古いため、起動できません。",
+		"The registry is older than the log, so the CA can't start.").
+		Hint("発行記録の最新の複製から戻してください。古い控えで続けると、発行済みの証明書を見失います。",
+			"Restore the newest copy of the registry; going on with an old one would lose certificates that exist.")
+	ErrLogBehind = say.New("ca.log-behind", "ログが発行記録より古いため、起動できません。", "The log is older than the registry, so the CA can't start.").
+			Hint("ログの復元を確かめてください。", "Check how the log was restored.")
+)
+
+// Open starts an authority: it checks the configuration, brings the registry up
+// to the log and resolves every issuance, revocation, notice and list that an
+// earlier run left open.
+func Open(ctx context.Context, cfg Config) (*Authority, error) {
+	a, err := newAuthority(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't start the CA: %w", err)
+	}
+	if a.own, err = ledger.NewWriter(ctx, cfg.Log, entry.ByCA, cfg.Now); err != nil {
+		return nil, fmt.Errorf("couldn't start the CA: %w", err)
+	}
+	if a.link, err = ledger.NewWriter(ctx, cfg.Log, entry.ByCALink, cfg.Now); err != nil {
+		a.own.Close()
+		return nil, fmt.Errorf("couldn't start the CA: %w", err)
+	}
+	if err := a.resolve(ctx); err != nil {
+		a.own.Close()
+		a.link.Close()
+		return nil, fmt.Errorf("couldn't start the CA: %w", err)
+	}
+	following, stop := context.WithCancel(context.WithoutCancel(ctx))
+	a.stop = stop
+	a.loop.Add(2)
+	go a.sequence()
+	go a.follow(following)
+	a.news()
+	return a, nil
+}
+
+const (
+	queueLength    = 4096
+	defaultCRLLife = 48 * time.Hour
+)
+
+func newAuthority(cfg Config) (*Authority, error) {
+	switch {
+	case cfg.Log == nil || cfg.Reader == nil || cfg.Registry == nil || cfg.Key == nil || cfg.Profile == nil || cfg.Decider == nil:
+		return nil, errors.New("needs a log, a registry, an issuer key, a profile and a decider")
+	case cfg.Now == nil || cfg.Rand == nil:
+		return nil, errors.New("needs a clock and a random source")
+	case cfg.NoticeMode != entry.ModeReference && cfg.NoticeMode != entry.ModeEcho:
+		return nil, errors.New("needs the notice mode of the link")
+	case cfg.CRLLife < 0:
+		return nil, errors.New("lists can't live for less than nothing")
+	case cfg.Profile.Role() != profile.Resident:
+		return nil, errors.New("needs a profile of residents' certificates")
+	}
+	if cfg.CRLLife == 0 {
+		cfg.CRLLife = defaultCRLLife
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	issuer, err := profile.NewIssuer(cfg.Issuer)
+	if err != nil {
+		return nil, err
+	}
+	if issuer.Key != cfg.Key.KeyID() {
+		return nil, errors.New("the issuer certificate is not the issuer key's")
+	}
+	cert, err := x509.ParseCertificate(cfg.Issuer)
+	if err != nil {
+		return nil, err
+	}
+	state := revocation.NewState()
+	lists, err := revocation.NewLists(revocation.ListsConfig{State: state, Issuer: issuer, Resident: cfg.Profile, Places: Place,
+		BaseURL: cfg.BaseURL, Validity: cfg.CRLLife})
+	if err != nil {
+		return nil, err
+	}
+	return &Authority{cfg: cfg, issuer: issuer, cert: cert, reg: cfg.Registry, rand: &lockedRand{r: cfg.Rand}, log: cfg.Logger,
+		state: state, lists: lists, fresh: make(chan struct{}, 1),
+		jobs: make(chan *job, queueLength), quit: make(chan struct{}), pending: map[string]*job{}}, nil
+}
+
+// Close ends what is in flight and stops. It closes neither the log nor the
+// registry nor the key.
+func (a *Authority) Close() error {
+	a.mu.Lock()
+	select {
+	case <-a.quit:
+		a.mu.Unlock()
+		return nil
+	default:
+	}
+	close(a.quit)
+	a.stop()
+	a.mu.Unlock()
+	a.loop.Wait()
+	a.flight.Wait()
+	a.revMu.Lock()
+	defer a.revMu.Unlock()
+	a.flushTally(context.Background())
+	return errors.Join(a.own.Close(), a.link.Close())
+}
+
+// Issuer returns the issuer certificate's DER.
+func (a *Authority) Issuer() []byte { return a.cfg.Issuer }
+
+// lockedRand lets goroutines share a source that isn't safe for concurrent use.
+type lockedRand struct {
+	mu sync.Mutex
+	r  io.Reader
+}
+
+func (l *lockedRand) Read(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return io.ReadFull(l.r, p)
+}

@@ -1,0 +1,110 @@
+package ca
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/sukashi-project/sukashi/ca/registry"
+	"github.com/sukashi-project/sukashi/internal/attr"
+	"github.com/sukashi-project/sukashi/internal/say"
+	"github.com/sukashi-project/sukashi/ledger/commitment"
+	"github.com/sukashi-project/sukashi/ledger/entry"
+)
+
+// ErrRetention says that a record may not be erased yet.
+var ErrRetention = say.New("ca.retention", "保存期間がまだ終わっていません。", "The retention period is not over yet.").
+	Hint("発行記録は有効期間の満了の翌日から10年間保存します。", "Issuance records are kept for 10 years after the day following the end of validity.")
+
+// RetentionYears is how long an issuance record is kept after the day
+// following the end of validity (Cabinet Order 408 of 2003, DOMAIN 8.2).
+const RetentionYears = 10
+
+// Erase destroys record keys and whatever names the persons, after the ledger
+// says so (erasure, P8). basis is entry.BasisRetentionEnd, which needs the
+// retention to be over, or entry.BasisLawfulRequest, which needs the
+// certificates to be out of force. Commitments about these records can never be
+// opened again; every proof and audit still holds.
+func (a *Authority) Erase(ctx context.Context, basis string, ordinals ...uint64) error {
+	ctx = context.WithoutCancel(ctx)
+	if basis != entry.BasisRetentionEnd && basis != entry.BasisLawfulRequest {
+		return errors.New("records are erased at the end of retention or on a lawful request only")
+	}
+	if err := a.settle(ctx); err != nil {
+		return err
+	}
+	a.revMu.Lock()
+	defer a.revMu.Unlock()
+	defer a.tracker.begin()()
+	now := a.cfg.Now()
+	for _, o := range ordinals {
+		rec, err := a.reg.Get(o)
+		if err != nil {
+			return err
+		}
+		over := now.After(rec.NotAfter.AddDate(RetentionYears, 0, 1))
+		outOfForce := rec.State == registry.Revoked || rec.State == registry.Issued && now.After(rec.NotAfter)
+		if basis == entry.BasisRetentionEnd && !over || !outOfForce {
+			return ErrRetention
+		}
+	}
+	body := &entry.Erasure{Basis: basis, Ordinals: slices.Sorted(slices.Values(ordinals))}
+	if _, err := a.own.Append(ctx, body); err != nil {
+		return a.uncertain(err)
+	}
+	if err := a.eraseRecords(body.Ordinals); err != nil {
+		return a.uncertain(err)
+	}
+	return nil
+}
+
+// eraseRecords is idempotent; it also runs when a crash came between the log
+// and the registry.
+func (a *Authority) eraseRecords(ordinals []uint64) error {
+	for _, o := range ordinals {
+		err := a.reg.Change(o, registry.Synced, func(r *registry.Record) error {
+			if !r.Erased {
+				r.Erase()
+			}
+			return nil
+		})
+		if err != nil {
+			return missing(err)
+		}
+	}
+	return nil
+}
+
+// Opening is one record's disclosure to the council: the key and values with
+// which anyone can open the commitments of its entries.
+type Opening struct {
+	Ordinal   uint64
+	Key       commitment.Key
+	Certified attr.Certified
+}
+
+// Disclose opens records, by ordinal, for the council's sample or for the
+// person concerned, after the ledger says so (DESIGN 4). Erased records can't
+// be opened.
+func (a *Authority) Disclose(ctx context.Context, basis string, ordinals ...uint64) ([]Opening, error) {
+	ctx = context.WithoutCancel(ctx)
+	if basis != entry.BasisCouncilSample && basis != entry.BasisOwnRequest {
+		return nil, errors.New("records are disclosed for the council's sample or to the person concerned only")
+	}
+	ordinals = slices.Sorted(slices.Values(ordinals))
+	out := make([]Opening, len(ordinals))
+	for i, o := range ordinals {
+		rec, err := a.reg.Get(o)
+		if err != nil {
+			return nil, err
+		}
+		if rec.Key.IsZero() || rec.State != registry.Issued && rec.State != registry.Revoked {
+			return nil, ErrNotFound
+		}
+		out[i] = Opening{Ordinal: o, Key: rec.Key, Certified: rec.Certified}
+	}
+	if _, err := a.own.Append(ctx, &entry.Disclosure{Basis: basis, Ordinals: ordinals}); err != nil {
+		return nil, a.uncertain(err)
+	}
+	return out, nil
+}

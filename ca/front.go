@@ -1,0 +1,246 @@
+package ca
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"github.com/gorilla/mux"
+
+	"github.com/sukashi-project/sukashi/ca/counter"
+	"github.com/sukashi-project/sukashi/internal/problem"
+	"github.com/sukashi-project/sukashi/internal/say"
+)
+
+// FrontConfig is the CA front's HTTP side (CAFrontServer, CA受付サーバー).
+type FrontConfig struct {
+	Authority *Authority
+	// Identify says who sent a request, from the verified TLS chain; ok is
+	// false for anyone without a name in this zone.
+	Identify func(*http.Request) (name string, ok bool)
+	// Counters and Operators are the TLS names that may act as counter
+	// terminals and as the CA's officers.
+	Counters  []string
+	Operators []string
+}
+
+// Paths of the CA front.
+const (
+	PathApplications = "/ca/v1/applications"
+	PathRevocations  = "/ca/v1/revocations"
+	PathCertificates = "/ca/v1/certificates/" // followed by the ordinal
+)
+
+var (
+	errForbidden = say.New("front.forbidden", "この操作を行う権限がありません。", "You may not do this.")
+	errBody      = say.New("front.body", "要求の形式が正しくありません。", "The request is not of the right form.")
+)
+
+type front struct {
+	cfg FrontConfig
+}
+
+// Front returns the handler of the CA front:
+//
+//	POST /ca/v1/applications            counter.Application → 201 counter.Delivery
+//	GET  /ca/v1/certificates/{ordinal}  application/pkix-cert
+//	POST /ca/v1/revocations             RevocationMessage → 200 RevocationAnswer
+//
+// Errors are problem+json with rule codes. It answers nobody without a name.
+func Front(cfg FrontConfig) (http.Handler, error) {
+	if cfg.Authority == nil || cfg.Identify == nil {
+		return nil, errors.New("the CA front needs an authority and a way to identify callers")
+	}
+	f := &front{cfg}
+	r := mux.NewRouter()
+	r.HandleFunc(PathApplications, f.apply).Methods(http.MethodPost)
+	r.HandleFunc(PathCertificates+"{ordinal:[0-9]{1,15}}", f.certificate).Methods(http.MethodGet)
+	r.HandleFunc(PathRevocations, f.revoke).Methods(http.MethodPost)
+	return r, nil
+}
+
+// caller returns the name of a caller on one of the lists.
+func (f *front) caller(r *http.Request, lists ...[]string) (string, bool) {
+	name, ok := f.cfg.Identify(r)
+	if !ok {
+		return "", false
+	}
+	for _, l := range lists {
+		if slices.Contains(l, name) {
+			return name, true
+		}
+	}
+	return "", false
+}
+
+func (f *front) apply(w http.ResponseWriter, r *http.Request) {
+	name, ok := f.caller(r, f.cfg.Counters)
+	if !ok {
+		problem.Write(w, r, http.StatusForbidden, errForbidden)
+		return
+	}
+	body, err := readBody(w, r, counter.MaxApplication)
+	if err != nil {
+		problem.Write(w, r, http.StatusRequestEntityTooLarge, errBody)
+		return
+	}
+	app, err := counter.Parse(body)
+	if err != nil {
+		problem.Write(w, r, http.StatusUnprocessableEntity, f.cfg.Authority.refuseNow(codeForm, err))
+		return
+	}
+	cert, err := f.cfg.Authority.Issue(r.Context(), app, name)
+	if err != nil {
+		problem.Write(w, r, statusOf(err), err)
+		return
+	}
+	writeJSON(w, http.StatusCreated, counter.Delivery{Certificate: cert.DER, Ordinal: cert.Ordinal, Serial: cert.Serial})
+}
+
+func (f *front) certificate(w http.ResponseWriter, r *http.Request) {
+	if _, ok := f.caller(r, f.cfg.Counters, f.cfg.Operators); !ok {
+		problem.Write(w, r, http.StatusForbidden, errForbidden)
+		return
+	}
+	ordinal, err := strconv.ParseUint(mux.Vars(r)["ordinal"], 10, 53)
+	if err != nil {
+		problem.Write(w, r, http.StatusNotFound, ErrNotFound)
+		return
+	}
+	cert, err := f.cfg.Authority.Certificate(ordinal)
+	if err == nil && cert.DER == nil {
+		err = ErrNotFound
+	}
+	if err != nil {
+		problem.Write(w, r, statusOf(err), err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/pkix-cert")
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = w.Write(cert.DER) // a client that went away needs no answer
+}
+
+// RevocationMessage is the body of POST /ca/v1/revocations.
+type RevocationMessage struct {
+	Ground    string    `json:"ground"`
+	Operators [2]string `json:"operators"`
+	Ordinal   uint64    `json:"ordinal"`
+	V         int       `json:"v"` // 1
+}
+
+// RevocationAnswer is the answer to it.
+type RevocationAnswer struct {
+	Index    uint64 `json:"index"` // of the revocation entry
+	Ordinal  uint64 `json:"ordinal"`
+	Recorded string `json:"recorded"` // RFC 3339, UTC
+	Serial   string `json:"serial"`
+}
+
+const maxRevocation = 1 << 10
+
+func (f *front) revoke(w http.ResponseWriter, r *http.Request) {
+	role := RoleOperator
+	if _, ok := f.caller(r, f.cfg.Operators); !ok {
+		if _, ok := f.caller(r, f.cfg.Counters); !ok {
+			problem.Write(w, r, http.StatusForbidden, errForbidden)
+			return
+		}
+		role = RoleCounter
+	}
+	body, err := readBody(w, r, maxRevocation)
+	if err != nil {
+		problem.Write(w, r, http.StatusRequestEntityTooLarge, errBody)
+		return
+	}
+	m, err := parseRevocation(body)
+	if err != nil {
+		problem.Write(w, r, http.StatusUnprocessableEntity, errBody.Because(err))
+		return
+	}
+	rev, err := f.cfg.Authority.RevokeOnRequest(r.Context(), RevocationRequest{Ordinal: m.Ordinal, Ground: m.Ground, Role: role, Operators: m.Operators})
+	if err != nil {
+		problem.Write(w, r, statusOf(err), err)
+		return
+	}
+	writeJSON(w, http.StatusOK, RevocationAnswer{Index: rev.Index, Ordinal: rev.Ordinal, Serial: rev.Serial,
+		Recorded: rev.Recorded.UTC().Format("2006-01-02T15:04:05Z")})
+}
+
+// parseRevocation reads exactly what json.Marshal writes.
+func parseRevocation(b []byte) (RevocationMessage, error) {
+	var m RevocationMessage
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&m); err != nil {
+		return m, errors.New("not one JSON object of the known members")
+	}
+	if again, err := json.Marshal(m); err != nil || !bytes.Equal(again, b) || m.V != 1 {
+		return m, errors.New("not in canonical form")
+	}
+	return m, nil
+}
+
+// statusOf chooses the HTTP status of an error.
+func statusOf(err error) int {
+	var r *Refused
+	switch {
+	case errors.As(err, &r):
+		if slices.Contains(r.Codes, codeForm) {
+			return http.StatusUnprocessableEntity
+		}
+		return http.StatusConflict
+	case errors.Is(err, ErrNotFound):
+		return http.StatusNotFound
+	case errors.Is(err, ErrConflict):
+		return http.StatusConflict
+	case errors.Is(err, ErrBusy), errors.Is(err, ErrUncertain), errors.Is(err, ErrClosed):
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusInternalServerError
+}
+
+func readBody(w http.ResponseWriter, r *http.Request, max int64) ([]byte, error) {
+	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, max))
+	if err != nil {
+		return nil, fmt.Errorf("couldn't read the request: %w", err)
+	}
+	return b, nil
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // a client that went away needs no answer
+}
+
+// Public returns the handler of what every client may fetch: /issuer.cer,
+// /crl/{partition}.crl and, if ocsp is not nil, /ocsp and /ocsp/….
+func Public(a *Authority, ocsp http.Handler) http.Handler {
+	r := mux.NewRouter().UseEncodedPath()
+	r.HandleFunc("/issuer.cer", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/pkix-cert")
+		_, _ = w.Write(a.Issuer())
+	}).Methods(http.MethodGet, http.MethodHead)
+	r.HandleFunc("/crl/{partition:full|[0-9]{6}}.crl", a.serveCRL).Methods(http.MethodGet, http.MethodHead)
+	if ocsp != nil {
+		r.PathPrefix("/ocsp").Handler(ocsp)
+	}
+	return r
+}
+
+func (a *Authority) serveCRL(w http.ResponseWriter, r *http.Request) {
+	c, err := a.CRL(mux.Vars(r)["partition"])
+	if err != nil || len(c.DER) == 0 {
+		problem.Write(w, r, http.StatusNotFound, say.New("crl.notfound", "その失効リストはありません。", "There is no such revocation list."))
+		return
+	}
+	w.Header().Set("Content-Type", "application/pkix-crl")
+	w.Header().Set("ETag", fmt.Sprintf(`"%s-%d"`, c.Partition, c.Number))
+	http.ServeContent(w, r, "", c.ThisTime, bytes.NewReader(c.DER))
+}

@@ -1,0 +1,458 @@
+package ca
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sukashi-project/sukashi/ca/counter"
+	"github.com/sukashi-project/sukashi/ca/profile"
+	"github.com/sukashi-project/sukashi/ca/registry"
+	"github.com/sukashi-project/sukashi/internal/attr"
+	"github.com/sukashi-project/sukashi/internal/jtext"
+	"github.com/sukashi-project/sukashi/ledger"
+	"github.com/sukashi-project/sukashi/ledger/commitment"
+	"github.com/sukashi-project/sukashi/ledger/entry"
+)
+
+// Certificate is an issued certificate.
+type Certificate struct {
+	Ordinal uint64
+	Serial  string // lower-case hex
+	DER     []byte // nil once erased
+	Revoked bool
+	Intent  uint64 // index of cert.intent
+	Issued  uint64 // index of cert.issued
+}
+
+func certificate(rec *registry.Record) *Certificate {
+	return &Certificate{Ordinal: rec.Ordinal, Serial: rec.Serial, DER: rec.DER, Revoked: rec.State == registry.Revoked,
+		Intent: rec.IntentIndex, Issued: rec.IssuedIndex}
+}
+
+// job is one application on its way through.
+type job struct {
+	app  *counter.Application
+	from string // authenticated name of the counter terminal, "" if none
+	key  crypto.PublicKey
+	spki entry.Digest
+	done chan struct{}
+	out  *Certificate
+	err  error
+
+	rec  *registry.Record
+	body *entry.CertIntent
+}
+
+func (j *job) end(out *Certificate, err error) {
+	j.out, j.err = out, err
+	close(j.done)
+}
+
+// Issue certifies an application that arrived from the authenticated counter
+// terminal named from. It is idempotent by application id: the same
+// application gives the same certificate, and another one under the same id is
+// ErrConflict. A refusal is a *Refused with the rule codes.
+//
+// When ctx ends first, the issuance goes on; asking again tells how it ended.
+func (a *Authority) Issue(ctx context.Context, app *counter.Application, from string) (*Certificate, error) {
+	if err := app.Validate(); err != nil {
+		return nil, a.refuseNow(codeForm, err)
+	}
+	key, err := app.PublicKey()
+	if err != nil {
+		return nil, a.refuseNow(codePossession, err)
+	}
+	spki, err := x509.MarshalPKIXPublicKey(key)
+	if err != nil {
+		return nil, a.refuseNow(codePossession, err)
+	}
+	j, mine, err := a.enter(&job{app: app, from: from, key: key, spki: entry.Sum(spki), done: make(chan struct{})})
+	if err != nil {
+		return nil, err
+	}
+	if mine {
+		a.push(j)
+	}
+	select {
+	case <-j.done:
+		return j.out, j.err
+	case <-ctx.Done():
+		return nil, ErrUncertain.Because(ctx.Err())
+	}
+}
+
+// enter makes sure that one application id is worked on once at a time: a
+// second caller with the same content waits for the first one's result.
+func (a *Authority) enter(j *job) (_ *job, mine bool, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	select {
+	case <-a.quit:
+		return nil, false, ErrClosed
+	default:
+	}
+	if other, ok := a.pending[j.app.ID]; ok {
+		if other.app.Certified != j.app.Certified || other.spki != j.spki {
+			return nil, false, ErrConflict
+		}
+		return other, false, nil
+	}
+	if len(a.pending) >= queueLength {
+		return nil, false, ErrBusy
+	}
+	a.pending[j.app.ID] = j
+	a.senders.Add(1)
+	return j, true, nil
+}
+
+func (a *Authority) push(j *job) {
+	defer a.senders.Done()
+	out, err := a.earlier(j)
+	if out != nil || err != nil {
+		a.leave(j)
+		j.end(out, err)
+		return
+	}
+	select {
+	case a.jobs <- j:
+	case <-a.quit:
+		a.fail(j, ErrClosed)
+	}
+}
+
+func (a *Authority) leave(j *job) {
+	a.mu.Lock()
+	delete(a.pending, j.app.ID)
+	a.mu.Unlock()
+}
+
+// earlier looks for a certificate that this application led to before.
+func (a *Authority) earlier(j *job) (*Certificate, error) {
+	ordinal, err := a.reg.ByApplication(j.app.ID)
+	if errors.Is(err, registry.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	rec, err := a.reg.Get(ordinal)
+	if err != nil {
+		return nil, err
+	}
+	switch rec.State {
+	case registry.Aborted:
+		return nil, nil // never came to be: the same application may try again
+	case registry.Issued, registry.Revoked:
+		if rec.SPKI != j.spki || !rec.Erased && rec.Certified != j.app.Certified {
+			return nil, ErrConflict
+		}
+		return certificate(rec), nil
+	}
+	a.unsure.Store(true) // open, but nobody works on it: to be resolved before the next group
+	return nil, nil
+}
+
+// maxGroup bounds how many intents go into one append.
+const maxGroup = 256
+
+// sequence is the one place where ordinals are given out: it takes what waits,
+// prepares it and appends the intents in one call, so that ordinals ascend in
+// log order. Signing goes on in parallel while the next group is prepared.
+func (a *Authority) sequence() {
+	defer a.loop.Done()
+	ctx := context.Background()
+	for {
+		group, ok := a.gather()
+		if !ok {
+			return
+		}
+		a.group(ctx, group)
+		a.moveCursors(ctx)
+		a.logTally(ctx, false)
+	}
+}
+
+func (a *Authority) gather() ([]*job, bool) {
+	var group []*job
+	select {
+	case j := <-a.jobs:
+		group = append(group, j)
+	case <-a.quit:
+		a.drain()
+		return nil, false
+	}
+	for len(group) < maxGroup {
+		select {
+		case j := <-a.jobs:
+			group = append(group, j)
+		default:
+			return group, true
+		}
+	}
+	return group, true
+}
+
+// drain answers what was still waiting when the authority was closed.
+func (a *Authority) drain() {
+	a.senders.Wait()
+	for {
+		select {
+		case j := <-a.jobs:
+			a.fail(j, ErrClosed)
+		default:
+			return
+		}
+	}
+}
+
+func (a *Authority) fail(j *job, err error) {
+	a.leave(j)
+	j.end(nil, err)
+}
+
+// group takes applications through decision, TBS, registry and intent.
+func (a *Authority) group(ctx context.Context, group []*job) {
+	a.issueMu.Lock()
+	defer a.issueMu.Unlock()
+	if err := a.settleHeld(ctx); err != nil {
+		for _, j := range group {
+			a.fail(j, err)
+		}
+		return
+	}
+	var ready []*job
+	claims := claims{attrs: map[attr.Attributes]bool{}, keys: map[entry.Digest]bool{}}
+	for _, j := range group {
+		if out, err := a.earlier(j); out != nil || err != nil { // settled just now
+			a.leave(j)
+			j.end(out, err)
+			continue
+		}
+		if err := a.prepare(ctx, j, a.next+uint64(len(ready)), claims); err != nil {
+			a.fail(j, err)
+			continue
+		}
+		ready = append(ready, j)
+	}
+	if len(ready) == 0 {
+		return
+	}
+	end := a.tracker.begin()
+	logged, err := a.announce(ctx, ready)
+	if err != nil {
+		end()
+		for _, j := range ready {
+			a.fail(j, err)
+		}
+		return
+	}
+	a.next += uint64(len(ready))
+	a.flight.Add(len(ready))
+	left := make(chan struct{}, len(ready))
+	for i, j := range ready {
+		go func() {
+			defer a.flight.Done()
+			out, err := a.finish(ctx, j, logged[i])
+			left <- struct{}{}
+			a.leave(j)
+			j.end(out, err)
+		}()
+	}
+	go func() {
+		for range ready {
+			<-left
+		}
+		end()
+	}()
+}
+
+// claims are what earlier applications of the same group take.
+type claims struct {
+	attrs map[attr.Attributes]bool
+	keys  map[entry.Digest]bool
+}
+
+// announce makes the records durable, then logs the intents.
+func (a *Authority) announce(ctx context.Context, ready []*job) ([]*ledger.Logged, error) {
+	recs := make([]*registry.Record, len(ready))
+	bodies := make([]entry.Body, len(ready))
+	ordinals := make([]uint64, len(ready))
+	for i, j := range ready {
+		recs[i], bodies[i], ordinals[i] = j.rec, j.body, j.rec.Ordinal
+	}
+	if err := a.reg.Prepare(recs...); err != nil {
+		a.unsure.Store(true)
+		return nil, fmt.Errorf("couldn't write the issuance records: %w", err)
+	}
+	logged, err := a.own.AppendAll(ctx, bodies...)
+	if err == nil {
+		return logged, nil
+	}
+	if isRefusal(err) {
+		if derr := a.reg.Discard(ordinals...); derr == nil {
+			return nil, fmt.Errorf("the log refused the intents: %w", err)
+		}
+	}
+	a.unsure.Store(true)
+	return nil, ErrUncertain.Because(err)
+}
+
+// isRefusal reports that the log certainly holds nothing of a call.
+func isRefusal(err error) bool {
+	for _, e := range []error{ledger.ErrInvalid, ledger.ErrWriter, ledger.ErrTooLarge, ledger.ErrImpossible} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// finish takes an announced issuance to its end: sign with the receipt,
+// compare, store, log. The certificate leaves only after cert.issued is in the
+// log (IN-01).
+func (a *Authority) finish(ctx context.Context, j *job, intent *ledger.Logged) (*Certificate, error) {
+	rec := j.rec
+	rec.IntentIndex = intent.Index
+	sig, err := a.cfg.Key.Sign(ctx, rec.TBS, intent.Bytes, intent.Receipt)
+	if err != nil {
+		return nil, a.abort(ctx, rec, entry.AbortSign, err)
+	}
+	der, err := a.assemble(rec.TBS, sig)
+	if err != nil {
+		return nil, a.abort(ctx, rec, entry.AbortSign, err)
+	}
+	if err := a.store(rec.Ordinal, intent.Index, der); err != nil {
+		a.unsure.Store(true)
+		return nil, ErrUncertain.Because(err)
+	}
+	return a.complete(ctx, rec.Ordinal, der)
+}
+
+// assemble joins TBS and signature and checks the result: the bytes that were
+// announced, under the issuer's key.
+func (a *Authority) assemble(tbs, sig []byte) ([]byte, error) {
+	der, err := profile.Assemble(tbs, a.issuer.Alg, sig)
+	if err != nil {
+		return nil, err
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't read the certificate just made: %w", err)
+	}
+	if !bytes.Equal(cert.RawTBSCertificate, tbs) {
+		return nil, errors.New("the certificate does not hold the announced bytes")
+	}
+	return der, a.cert.CheckSignature(cert.SignatureAlgorithm, tbs, cert.Signature)
+}
+
+// store makes the certificate durable before the log says that it exists.
+func (a *Authority) store(ordinal, intentIndex uint64, der []byte) error {
+	return a.reg.Change(ordinal, registry.Synced, func(r *registry.Record) error {
+		r.State, r.DER, r.TBS, r.IntentIndex = registry.Signed, der, nil, intentIndex
+		return nil
+	})
+}
+
+// complete logs cert.issued.
+func (a *Authority) complete(ctx context.Context, ordinal uint64, der []byte) (*Certificate, error) {
+	logged, err := a.own.Append(ctx, &entry.CertIssued{Ordinal: ordinal, Certificate: entry.Sum(der)})
+	if err != nil {
+		a.unsure.Store(true)
+		return nil, ErrUncertain.Because(err)
+	}
+	defer a.news()
+	var out *Certificate
+	err = a.reg.Change(ordinal, registry.Relaxed, func(r *registry.Record) error {
+		r.State, r.IssuedIndex = registry.Issued, logged.Index
+		out = certificate(r)
+		return nil
+	})
+	if err != nil {
+		a.unsure.Store(true)
+		return nil, ErrUncertain.Because(err)
+	}
+	return out, nil
+}
+
+// abort closes an intent without a certificate and forgets the person.
+func (a *Authority) abort(ctx context.Context, rec *registry.Record, reason string, cause error) error {
+	a.log.Error("issuance aborted", "ordinal", rec.Ordinal, "reason", reason)
+	if _, err := a.own.Append(ctx, &entry.CertAborted{Ordinal: rec.Ordinal, Reason: reason}); err != nil {
+		a.unsure.Store(true)
+		return ErrUncertain.Because(errors.Join(cause, err))
+	}
+	if err := a.reg.Change(rec.Ordinal, registry.Relaxed, func(r *registry.Record) error { r.Abort(); return nil }); err != nil {
+		a.unsure.Store(true)
+		return ErrUncertain.Because(errors.Join(cause, err))
+	}
+	return fmt.Errorf("couldn't sign the certificate, the intent is aborted: %w", cause)
+}
+
+// build makes the record and the TBSCertificate of an application.
+func (a *Authority) build(j *job, ordinal uint64, now time.Time) error {
+	place, ok := Place(j.app.Municipality)
+	if !ok {
+		return errors.New("unknown municipality")
+	}
+	notAfter, err := jtext.ValidityEnd(now, j.app.Certified.BirthDate)
+	if err != nil {
+		return err
+	}
+	if notAfter.After(a.cert.NotAfter) {
+		return errors.New("the certificate would outlive its issuer's")
+	}
+	serial, err := profile.NewSerial(a.rand)
+	if err != nil {
+		return err
+	}
+	key, err := commitment.NewKey(a.rand)
+	if err != nil {
+		return err
+	}
+	subject, err := key.Subject(j.app.Certified.Slots())
+	if err != nil {
+		return err
+	}
+	notBefore := now.UTC().Truncate(time.Second)
+	tbs, err := a.cfg.Profile.BuildCertificateTBS(profile.Request{Serial: serial, PublicKey: j.key, NotBefore: notBefore, NotAfter: notAfter,
+		BaseURL: a.cfg.BaseURL, Issuer: a.issuer, Ordinal: ordinal, CommonName: j.app.ID, Subject: j.app.Certified,
+		Place: place})
+	if err != nil {
+		return err
+	}
+	j.rec = &registry.Record{Ordinal: ordinal, State: registry.Prepared, Application: j.app.ID, Serial: hex.EncodeToString(serial),
+		Municipality: place.Code, Certified: j.app.Certified, NotBefore: notBefore, NotAfter: notAfter, TBS: tbs, Digest: entry.Sum(tbs),
+		SPKI: j.spki, Subject: subject, Twin: j.app.Twin, Key: key}
+	j.body = &entry.CertIntent{Issuer: a.issuer.Key, Municipality: place.Code, Ordinal: ordinal, Profile: a.cfg.Profile.Digest(),
+		Serial: j.rec.Serial, Subject: subject, TBS: j.rec.Digest}
+	return nil
+}
+
+// Certificate returns the certificate of an ordinal, or ErrNotFound for one
+// that was never issued.
+func (a *Authority) Certificate(ordinal uint64) (*Certificate, error) {
+	rec, err := a.reg.Get(ordinal)
+	if err != nil {
+		return nil, notFound(err)
+	}
+	if rec.State != registry.Issued && rec.State != registry.Revoked {
+		return nil, ErrNotFound
+	}
+	return certificate(rec), nil
+}
+
+func notFound(err error) error {
+	if errors.Is(err, registry.ErrNotFound) {
+		return ErrNotFound
+	}
+	return err
+}
+
+// Size returns the number of ordinals: issued, aborted and pending.
+func (a *Authority) Size() (uint64, error) { return a.reg.Size() }

@@ -1,0 +1,90 @@
+// Package link is the CA's end of the link to the register side: the
+// JukiLinkServer (住基連携サーバ) of DOMAIN 3.4.
+//
+// In comes M3, the change notice: a POST of the notice's exact bytes, nothing
+// else, answered by 204 when it is received (logged and acted on) and by 409
+// with a rule code when it is refused. Out goes M1, the daily list of holders:
+// store and forward, the oldest first, one at a time, again and again until
+// the register side answers 204.
+//
+// The package moves bytes. What they may be is decided by package policy
+// through package ca, and nothing leaves or is acted on before the ledger holds
+// the entry about it. It keeps nothing and logs no content.
+//
+//	h, err := link.Handler(authority, func(r *http.Request) (string, bool) { … })
+//	s, err := link.NewSender(link.SenderConfig{Outbox: authority, Client: mtls, URL: "https://…"})
+//	err = s.Flush(ctx)      // what waits, once
+//	go s.Run(ctx)           // for ever, with back-off
+package link
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+
+	"github.com/gorilla/mux"
+
+	"github.com/sukashi-project/sukashi/ca"
+	"github.com/sukashi-project/sukashi/internal/problem"
+	"github.com/sukashi-project/sukashi/internal/say"
+	"github.com/sukashi-project/sukashi/ledger/entry"
+	"github.com/sukashi-project/sukashi/policy"
+	"github.com/sukashi-project/sukashi/policy/notice"
+)
+
+// Receiver takes in notices; *ca.Authority is one.
+type Receiver interface {
+	ReceiveNotice(ctx context.Context, raw []byte, from ca.Arrival) (*ca.Outcome, error)
+}
+
+var errForbidden = say.New("link.forbidden", "この連携の相手ではありません。", "You are not the other end of this link.")
+
+// Handler serves POST /link/v1/notices. identify says who sent a request, from
+// the verified TLS chain; ok is false for anyone who is not in the register's
+// zone. A caller of that zone with another name than the register's link
+// server is refused by the rules, on record (N201).
+func Handler(r Receiver, identify func(*http.Request) (name string, ok bool)) (http.Handler, error) {
+	if r == nil || identify == nil {
+		return nil, errors.New("the link needs a receiver and a way to identify callers")
+	}
+	m := mux.NewRouter()
+	m.HandleFunc(policy.PathNotices, func(w http.ResponseWriter, req *http.Request) {
+		name, ok := identify(req)
+		if !ok {
+			problem.Write(w, req, http.StatusForbidden, errForbidden)
+			return
+		}
+		// One byte more than allowed is enough to be refused for its size.
+		raw, err := io.ReadAll(io.LimitReader(req.Body, notice.MaxSize+1))
+		if err != nil {
+			problem.Write(w, req, http.StatusBadRequest, say.New("link.body", "要求を読み取れません。", "The request can't be read."))
+			return
+		}
+		answer(w, req, r, raw, ca.Arrival{Sender: role(name), Metadata: policy.RequestMetadata(req)})
+	}).Methods(http.MethodPost)
+	return m, nil
+}
+
+// role maps a TLS name to the role whose sequence notices have.
+func role(name string) string {
+	if name == entry.ByRegisterLink {
+		return entry.ByNoticeSender
+	}
+	return name
+}
+
+func answer(w http.ResponseWriter, req *http.Request, r Receiver, raw []byte, from ca.Arrival) {
+	_, err := r.ReceiveNotice(req.Context(), raw, from)
+	var refused *ca.Refused
+	switch {
+	case err == nil:
+		w.WriteHeader(http.StatusNoContent)
+	case errors.As(err, &refused):
+		problem.Write(w, req, http.StatusConflict, err)
+	case errors.Is(err, ca.ErrUncertain), errors.Is(err, ca.ErrClosed):
+		problem.Write(w, req, http.StatusServiceUnavailable, err)
+	default:
+		problem.Write(w, req, http.StatusInternalServerError, err)
+	}
+}

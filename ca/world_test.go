@@ -1,0 +1,359 @@
+package ca
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/sukashi-project/sukashi/ca/card"
+	"github.com/sukashi-project/sukashi/ca/counter"
+	"github.com/sukashi-project/sukashi/ca/keystore"
+	"github.com/sukashi-project/sukashi/ca/profile"
+	"github.com/sukashi-project/sukashi/ca/registry"
+	"github.com/sukashi-project/sukashi/internal/attr"
+	"github.com/sukashi-project/sukashi/ledger"
+	"github.com/sukashi-project/sukashi/ledger/entry"
+	"github.com/sukashi-project/sukashi/ledger/proof"
+	"github.com/sukashi-project/sukashi/ledger/status"
+	"github.com/sukashi-project/sukashi/ledger/trillianlog"
+	"github.com/sukashi-project/sukashi/policy"
+	"github.com/sukashi-project/sukashi/policy/notice"
+)
+
+const (
+	testBase = "http://127.0.0.1:8080"
+	town     = "202011" // 長野市
+)
+
+var ctx = context.Background()
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// testClock is a clock that tests move.
+type testClock struct {
+	mu sync.Mutex
+	t  time.Time
+}
+
+func (c *testClock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.t
+}
+
+func (c *testClock) set(t time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.t = t
+}
+
+func (c *testClock) add(d time.Duration) { c.set(c.now().Add(d)) }
+
+// world is a CA with a real ledger engine, key store, policy and registry, and
+// the register side's pen for notice.sent.
+type world struct {
+	t       testing.TB
+	clock   *testClock
+	dir     string
+	engine  *trillianlog.Engine
+	log     ledger.Log // engine, or something that fails in front of it
+	decider *policy.Decider
+	key     keystore.Key
+	signing IssuerKey // key, or something that fails in front of it
+	issuer  []byte
+	regKey  []byte
+	reg     *registry.Registry
+	ca      *Authority
+	mode    string
+	sender  *ledger.Writer
+	serial  int // of applications
+}
+
+type worldOptions struct {
+	alg  string
+	mode string
+}
+
+func newWorld(t testing.TB, o worldOptions) *world {
+	t.Helper()
+	if o.alg == "" {
+		o.alg = keystore.P256
+	}
+	if o.mode == "" {
+		o.mode = entry.ModeReference
+	}
+	w := &world{t: t, dir: t.TempDir(), mode: o.mode, regKey: []byte(strings.Repeat("k", registry.KeySize)),
+		clock: &testClock{t: time.Date(2026, 11, 23, 1, 2, 3, 0, time.UTC)}}
+	skey, vkey, err := note.GenerateKey(rand.Reader, "log.test/1")
+	must(t, err)
+	signer, err := note.NewSigner(skey)
+	must(t, err)
+	w.engine, err = trillianlog.Open(ctx, trillianlog.Config{Dir: filepath.Join(w.dir, "ledger"), HeadDir: filepath.Join(w.dir, "head"),
+		Origin: "log.test/1", Signer: signer, VKey: vkey, Now: w.clock.now, CacheBytes: 1 << 20})
+	must(t, err)
+	t.Cleanup(func() { w.engine.Close() })
+	w.log = w.engine
+	w.approve()
+	trust, err := proof.LogOnly(vkey)
+	must(t, err)
+	w.key, err = keystore.CreateSoftware(keystore.SoftwareConfig{Path: filepath.Join(w.dir, "issuer.key"), Passphrase: []byte("demo-passphrase"),
+		Algorithm: o.alg, Gate: keystore.GateConfig{Log: trust, Journal: filepath.Join(w.dir, "journal"), Now: w.clock.now}})
+	must(t, err)
+	t.Cleanup(func() { w.key.Close() })
+	w.signing = w.key
+	c, err := Init(ctx, CeremonyConfig{Log: w.engine, Key: w.key, BaseURL: testBase, Officers: []string{"op-1", "op-2"}, Now: w.clock.now, Rand: rand.Reader})
+	must(t, err)
+	w.issuer = c.Issuer
+	w.open()
+	w.sender, err = ledger.NewWriter(ctx, w.engine, entry.ByNoticeSender, w.clock.now)
+	must(t, err)
+	t.Cleanup(func() { w.sender.Close() })
+	return w
+}
+
+func (w *world) approve() {
+	w.t.Helper()
+	_, priv, err := ed25519.GenerateKey(rand.Reader)
+	must(w.t, err)
+	body, err := policy.Approve(policy.Shipped(), priv)
+	must(w.t, err)
+	cw, err := ledger.NewWriter(ctx, w.engine, entry.ByCouncil, w.clock.now)
+	must(w.t, err)
+	defer cw.Close()
+	logged, err := cw.Append(ctx, &body)
+	must(w.t, err)
+	w.decider, err = policy.NewDecider(ctx, policy.Shipped(), logged.Index)
+	must(w.t, err)
+}
+
+func (w *world) config() Config {
+	p, err := profile.Shipped(profile.Resident)
+	must(w.t, err)
+	return Config{Log: w.log, Reader: w.engine, Registry: w.reg, Key: w.signing, Issuer: w.issuer, Profile: p, BaseURL: testBase,
+		Decider: w.decider, NoticeMode: w.mode, Now: w.clock.now, Rand: rand.Reader}
+}
+
+func (w *world) tryOpen() error {
+	var err error
+	if w.reg == nil {
+		if w.reg, err = registry.Open(filepath.Join(w.dir, "registry"), registry.Config{Key: w.regKey, Rand: rand.Reader}); err != nil {
+			return err
+		}
+		reg := w.reg
+		w.t.Cleanup(func() { reg.Close() })
+	}
+	w.ca, err = Open(ctx, w.config())
+	if err == nil {
+		a := w.ca
+		w.t.Cleanup(func() { a.Close() })
+	}
+	return err
+}
+
+func (w *world) open() {
+	w.t.Helper()
+	must(w.t, w.tryOpen())
+}
+
+// restart closes and opens authority and registry.
+func (w *world) restart() {
+	w.t.Helper()
+	must(w.t, w.ca.Close())
+	must(w.t, w.reg.Close())
+	w.reg = nil
+	w.open()
+}
+
+func certifiedOf(name string) attr.Certified {
+	return attr.Certified{Name: name, NameMap: strings.Repeat("0", len([]rune(name))), BirthDate: "319620617", Sex: attr.Male,
+		Address: "長野県長野市大字鶴賀", AddressMap: "0000000000"}
+}
+
+// request is a fresh key's proof of possession.
+func request(t testing.TB) []byte {
+	t.Helper()
+	c, err := card.Generate(card.Config{Algorithm: card.P256, PIN: "SAMPLE01", Iterations: 1})
+	must(t, err)
+	must(t, c.Verify("SAMPLE01"))
+	r, err := c.Request()
+	must(t, err)
+	return r
+}
+
+func (w *world) application(c attr.Certified) *counter.Application {
+	w.serial++
+	id := fmt.Sprintf("%s%05d%s", w.clock.now().In(profile.JST).Format("20060102150405"), w.serial, "202011A01")
+	return &counter.Application{ID: id, Municipality: town, Certified: c, Request: request(w.t),
+		Check: counter.Check{Authenticity: counter.DrivingLicence, Existence: true, Officer: "op-7"}}
+}
+
+func (w *world) issue(name string) *Certificate {
+	w.t.Helper()
+	c, err := w.ca.Issue(ctx, w.application(certifiedOf(name)), "counter-terminal")
+	must(w.t, err)
+	return c
+}
+
+// sendNotice does the register side's part: it logs notice.sent about a
+// certificate and returns the bytes and how they arrive.
+func (w *world) sendNotice(ordinal uint64) ([]byte, Arrival) {
+	w.t.Helper()
+	rec, err := w.reg.Get(ordinal)
+	must(w.t, err)
+	return w.sendNoticeAs(rec)
+}
+
+func (w *world) sendNoticeAs(rec *registry.Record) ([]byte, Arrival) {
+	w.t.Helper()
+	next, err := w.engine.NextSeq(ctx, entry.ByNoticeSender)
+	must(w.t, err)
+	n := notice.Notice{Mode: w.mode, Seq: next, Ordinal: rec.Ordinal}
+	if w.mode == notice.Echo {
+		four := rec.Certified.Attributes()
+		n.Ordinal, n.Echo = 0, &four
+	}
+	raw, err := n.Marshal()
+	must(w.t, err)
+	d := w.decider.Decide(ctx, policy.NoticeSendCheck{Bytes: raw, Mode: w.mode, Sender: entry.ByNoticeSender, Addressee: entry.ByCALink,
+		NextSeq: next, Match: found(rec), Metadata: policy.LinkMetadata(policy.PathNotices)}.Facts())
+	if !d.Allow {
+		w.t.Fatalf("the register side refuses its own notice: %v", d.Codes)
+	}
+	digest, err := rec.Key.Notice(next, raw)
+	must(w.t, err)
+	holder, err := rec.Key.Holder(next, rec.Ordinal)
+	must(w.t, err)
+	_, err = w.sender.Append(ctx, &entry.NoticeSent{Decision: d, Digest: digest, Holder: holder, Mode: w.mode, Notice: next})
+	must(w.t, err)
+	return raw, arrival()
+}
+
+func arrival() Arrival {
+	return Arrival{Sender: entry.ByNoticeSender, Metadata: policy.LinkMetadata(policy.PathNotices)}
+}
+
+// entries returns the whole log, and fails if the log and the CA's registry
+// don't say the same.
+func (w *world) entries() []entry.Entry {
+	w.t.Helper()
+	size, err := w.engine.Size(ctx)
+	must(w.t, err)
+	var out []entry.Entry
+	must(w.t, w.engine.Entries(ctx, 0, size, func(_ uint64, b []byte) error {
+		e, err := entry.Parse(b)
+		out = append(out, e)
+		return err
+	}))
+	return out
+}
+
+func count[T entry.Body](es []entry.Entry) (n int) {
+	for _, e := range es {
+		if _, ok := e.Body.(T); ok {
+			n++
+		}
+	}
+	return n
+}
+
+// check holds the invariants of DOMAIN 11.2 against the whole log, the signing
+// journal and the registry.
+func (w *world) check() {
+	w.t.Helper()
+	es := w.entries()
+	tree := status.New()
+	intents, serials, announced := map[uint64]*entry.CertIntent{}, map[string]bool{}, map[entry.Digest]bool{}
+	causes := map[uint64]bool{}
+	for i, e := range es {
+		if err := tree.Apply(e); err != nil {
+			w.t.Fatalf("entry %d: %v", i, err)
+		}
+		switch b := e.Body.(type) {
+		case *entry.CertIntent:
+			if serials[b.Serial] {
+				w.t.Errorf("double serial at entry %d", i)
+			}
+			serials[b.Serial], intents[b.Ordinal], announced[b.TBS] = true, b, true
+		case *entry.CRLPublished:
+			announced[b.TBS] = true
+		case *entry.KeyCreated:
+			if b.TBS != nil {
+				announced[*b.TBS] = true
+			}
+		case *entry.Revocation:
+			if causes[b.Cause] {
+				w.t.Errorf("entry %d: one cause led to two revocations", i)
+			}
+			causes[b.Cause] = true
+			w.checkCause(es, i, b)
+		}
+	}
+	if tree.Pending() != 0 {
+		w.t.Errorf("%d intents are open", tree.Pending())
+	}
+	must(w.t, w.key.Journal(func(r keystore.Record) error {
+		if (r.Use == keystore.UseSign || r.Use == keystore.UseResume) && !announced[r.TBS] {
+			w.t.Error("the key was used for bytes that no entry announces")
+		}
+		return nil
+	}))
+	w.checkRegistry(tree, intents)
+}
+
+func (w *world) checkCause(es []entry.Entry, i int, b *entry.Revocation) {
+	w.t.Helper()
+	if b.Cause >= uint64(i) {
+		w.t.Fatalf("entry %d: the cause comes after the revocation", i)
+	}
+	switch c := es[b.Cause].Body.(type) {
+	case *entry.NoticeReceived:
+		if b.Ground != entry.GroundChange {
+			w.t.Errorf("entry %d: ground %s after a notice", i, b.Ground)
+		}
+	case *entry.RevocationRequested:
+		if !c.Decision.Allow || c.Ground != b.Ground || c.Ordinal != b.Ordinal {
+			w.t.Errorf("entry %d: the request is another one", i)
+		}
+	default:
+		w.t.Errorf("entry %d: no cause", i)
+	}
+}
+
+func (w *world) checkRegistry(tree *status.Tree, intents map[uint64]*entry.CertIntent) {
+	w.t.Helper()
+	size, err := w.reg.Size()
+	must(w.t, err)
+	if size != tree.Size() {
+		w.t.Fatalf("registry has %d ordinals, the log %d", size, tree.Size())
+	}
+	for o := range size {
+		rec, err := w.reg.Get(o)
+		must(w.t, err)
+		want := map[registry.State]status.State{registry.Issued: status.Valid, registry.Revoked: status.Revoked, registry.Aborted: status.None}
+		if s, ok := want[rec.State]; !ok || tree.State(o) != s {
+			w.t.Errorf("ordinal %d is %v in the log and %d in the registry", o, tree.State(o), rec.State)
+		}
+		if rec.State == registry.Aborted || rec.Erased {
+			continue
+		}
+		cert, err := x509.ParseCertificate(rec.DER)
+		must(w.t, err)
+		if entry.Sum(cert.RawTBSCertificate) != intents[o].TBS || !opens(rec.Key, rec.Certified, intents[o].Subject) {
+			w.t.Errorf("ordinal %d: certificate or person is not the announced one", o)
+		}
+	}
+}

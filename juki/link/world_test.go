@@ -359,6 +359,32 @@ func (w *world) residents(n uint64) {
 	w.mustReceive(w.daily())
 }
 
+// import3 takes over three residents with certificates, without a list yet.
+func (w *world) import3() {
+	w.t.Helper()
+	for i := range uint64(3) {
+		if _, err := w.reg.Import([]register.Resident{{Code: code(i), Municipality: nagano, Attr: person(i)}}); err != nil {
+			w.t.Fatal(err)
+		}
+		w.issue(person(i))
+	}
+}
+
+func postTo(t testing.TB, c *http.Client, url string, b []byte) int {
+	t.Helper()
+	req, err := http.NewRequest(http.MethodPost, url, bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header = policy.LinkHeader()
+	resp, err := c.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	return resp.StatusCode
+}
+
 func (w *world) issue(a attr.Attributes) uint64 {
 	zeros := func(s string) string { return string(bytes.Repeat([]byte("0"), len([]rune(s)))) }
 	h := holders.Holder{Ordinal: w.next, Key: commitment.Key{7, byte(w.next), byte(w.next >> 8), 1},

@@ -191,6 +191,9 @@ func (r *Responder) sign(ctx context.Context, singles []single, now time.Time, r
 	if err != nil {
 		return answer{}, fmt.Errorf("couldn't encode the response: %w", err)
 	}
+	if f := profile.LintOCSP(tbs); len(f) > 0 {
+		return answer{}, &profile.LintError{Findings: f}
+	}
 	sig, err := r.c.Key.SignResponse(ctx, tbs)
 	if err != nil {
 		return answer{}, fmt.Errorf("couldn't sign the response: %w", err)

@@ -207,7 +207,7 @@ func (g *generator) family(f feature) surname {
 // buildings are invented names of apartment houses; those in the second list
 // have a character outside the repertoire, with the designated form.
 var (
-	buildings       = []string{"コーポあずさ", "メゾン千草", "ハイツみすず", "県営住宅", "グリーンハイツ", "さくら荘"}
+	buildings       = []string{"コーポあずさ", "メゾン千草", "ハイツみすず", "県営住宅", "グリーンハイツ", "さくら荘", "ＫＳハイツ", "Ｈｅｉｍ２１　", "Ｇｒｅｅｎ　Ｈｉｌｌ　", "Ｍ’ｓコーポＡ棟", "三番館"}
 	buildingsBeyond = [][2]string{{"コーポ髙嶺", "コーポ高嶺"}, {"メゾン德間", "メゾン徳間"}, {"ハイツ①番館", "ハイツ１番館"}, {"𠮷野荘", "吉野荘"}}
 )
 

@@ -1,0 +1,97 @@
+package world
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/sukashi-project/sukashi/ca"
+	"github.com/sukashi-project/sukashi/internal/people"
+	"github.com/sukashi-project/sukashi/juki/link"
+	"github.com/sukashi-project/sukashi/juki/register"
+)
+
+// Import brings the generator's residents into the register.
+func (w *World) Import(rs []people.Resident) error {
+	in := make([]register.Resident, len(rs))
+	for i, r := range rs {
+		in[i] = register.Resident{Code: r.Code, Municipality: r.Municipality, Attr: r.Attr}
+	}
+	_, err := w.Juki.Office.Register.Import(in)
+	return err
+}
+
+// kinds maps the generator's changes to the register's.
+var kinds = map[people.Kind]register.Kind{
+	people.MoveWithin: register.MoveWithin, people.NameChange: register.NameChange, people.Death: register.Death,
+	people.Merger: register.Merger, people.BirthDateCorrection: register.BirthDateCorrection,
+	people.ExOfficioDeletion: register.ExOfficioDeletion, people.MoveAbroad: register.MoveAbroad,
+	people.ClericalCorrection: register.Correction,
+}
+
+// Happen brings one change of the generator into the register (M2) on the
+// story's present day and matches it. A move to another municipality is two
+// events: the old town hall deletes, the new one records. What the register
+// has already deleted is skipped and reported as not done.
+func (w *World) Happen(ctx context.Context, c people.Change) (done bool, err error) {
+	rec, err := w.Juki.Office.Register.Record(c.Before.Code)
+	if err != nil {
+		return false, err
+	}
+	if rec.Live() == nil {
+		return false, nil
+	}
+	e := register.Event{Code: c.Before.Code, Municipality: c.After.Municipality, Attr: c.After.Attr}
+	switch c.Kind {
+	case people.MoveOut:
+		out := register.Event{Kind: register.MoveOut, Code: c.Before.Code, Municipality: c.Before.Municipality}
+		e.Kind = register.MoveIn
+		_, err = w.Juki.Office.Change(ctx, out, e)
+	case people.ClericalCorrectionReverted:
+		var last uint64
+		if last, err = w.lastChange(c.Before.Code); err != nil {
+			return false, err
+		}
+		e.Kind, e.Reverts = register.Reversal, last
+		_, err = w.Juki.Office.Change(ctx, e)
+	default:
+		e.Kind = kinds[c.Kind]
+		if c.Kind.Deletes() {
+			e.Attr, e.Municipality = people.Resident{}.Attr, c.Before.Municipality
+		}
+		_, err = w.Juki.Office.Change(ctx, e)
+	}
+	if err != nil {
+		return false, fmt.Errorf("couldn't take in a %s: %w", c.Kind, err)
+	}
+	return true, nil
+}
+
+// lastChange is the position of a record's newest change.
+func (w *World) lastChange(code string) (uint64, error) {
+	r := w.Juki.Office.Register
+	for pos := r.Size(); pos > 0; pos-- {
+		c, err := r.Change(pos - 1)
+		if err != nil {
+			return 0, err
+		}
+		if c.Code == code {
+			return pos - 1, nil
+		}
+	}
+	return 0, fmt.Errorf("the record has no change to take back")
+}
+
+// SendHolders makes today's list of holders (M1) and sends it.
+func (w *World) SendHolders(ctx context.Context) (*ca.HolderList, error) {
+	l, err := w.CA.Authority.DailyHolders(ctx, ca.Today(w.Now()))
+	if err != nil {
+		return nil, err
+	}
+	return l, w.CA.Sender.Flush(ctx)
+}
+
+// SendNotices logs and sends the notices that are due (M3).
+func (w *World) SendNotices(ctx context.Context) (link.Sent, error) { return w.Juki.Link.Flush(ctx) }
+
+// Publish publishes a checkpoint with its status root, cosigned by witnesses.
+func (w *World) Publish(ctx context.Context) ([]byte, error) { return w.Ledger.Engine.Publish(ctx) }

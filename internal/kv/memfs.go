@@ -1,6 +1,7 @@
 package kv
 
 import (
+	"errors"
 	"math/rand/v2"
 	"os"
 
@@ -26,9 +27,12 @@ func Crash(fs *MemFS, keep int, seed uint64) *MemFS {
 	return fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: keep, RNG: rand.New(rand.NewPCG(seed, uint64(keep)))})
 }
 
-// Wrap returns fs with before called at every operation that changes it: the
-// name of the operation is for reports. An error of before is returned instead
-// of doing it.
+// Skip, returned by a hook of Wrap, leaves the operation out and reports
+// success: a disk that lies.
+var Skip = errors.New("skip")
+
+// Wrap returns fs with before called at every operation that changes it, with
+// the operation's name. An error of before is returned instead of doing it.
 func Wrap(fs FS, before func(op string) error) FS { return &wrapped{fs, before} }
 
 type wrapped struct {
@@ -39,6 +43,17 @@ type wrapped struct {
 type wrappedFile struct {
 	vfs.File
 	before func(op string) error
+}
+
+// hooked runs do unless the hook says otherwise.
+func hooked(before func(string) error, op string, do func() error) error {
+	switch err := before(op); {
+	case errors.Is(err, Skip):
+		return nil
+	case err != nil:
+		return err
+	}
+	return do()
 }
 
 func (w *wrapped) file(f vfs.File, err error) (vfs.File, error) {
@@ -74,72 +89,46 @@ func (w *wrapped) ReuseForWrite(old, name string, c vfs.DiskWriteCategory) (vfs.
 
 // Rename implements vfs.FS.
 func (w *wrapped) Rename(old, name string) error {
-	if err := w.before("rename"); err != nil {
-		return err
-	}
-	return w.FS.Rename(old, name)
+	return hooked(w.before, "rename", func() error { return w.FS.Rename(old, name) })
 }
 
 // Link implements vfs.FS.
 func (w *wrapped) Link(old, name string) error {
-	if err := w.before("link"); err != nil {
-		return err
-	}
-	return w.FS.Link(old, name)
+	return hooked(w.before, "link", func() error { return w.FS.Link(old, name) })
 }
 
 // Remove implements vfs.FS.
 func (w *wrapped) Remove(name string) error {
-	if err := w.before("remove"); err != nil {
-		return err
-	}
-	return w.FS.Remove(name)
+	return hooked(w.before, "remove", func() error { return w.FS.Remove(name) })
 }
 
 // MkdirAll implements vfs.FS.
 func (w *wrapped) MkdirAll(name string, perm os.FileMode) error {
-	if err := w.before("mkdir"); err != nil {
-		return err
-	}
-	return w.FS.MkdirAll(name, perm)
+	return hooked(w.before, "mkdir", func() error { return w.FS.MkdirAll(name, perm) })
 }
 
 // Write implements vfs.File.
-func (f *wrappedFile) Write(b []byte) (int, error) {
-	if err := f.before("write"); err != nil {
-		return 0, err
-	}
-	return f.File.Write(b)
+func (f *wrappedFile) Write(b []byte) (n int, err error) {
+	n = len(b)
+	err = hooked(f.before, "write", func() error { n, err = f.File.Write(b); return err })
+	return n, err
 }
 
 // WriteAt implements vfs.File.
-func (f *wrappedFile) WriteAt(b []byte, at int64) (int, error) {
-	if err := f.before("write-at"); err != nil {
-		return 0, err
-	}
-	return f.File.WriteAt(b, at)
+func (f *wrappedFile) WriteAt(b []byte, at int64) (n int, err error) {
+	n = len(b)
+	err = hooked(f.before, "write-at", func() error { n, err = f.File.WriteAt(b, at); return err })
+	return n, err
 }
 
 // Sync implements vfs.File.
-func (f *wrappedFile) Sync() error {
-	if err := f.before("sync"); err != nil {
-		return err
-	}
-	return f.File.Sync()
-}
+func (f *wrappedFile) Sync() error { return hooked(f.before, "sync", f.File.Sync) }
 
 // SyncData implements vfs.File.
-func (f *wrappedFile) SyncData() error {
-	if err := f.before("sync"); err != nil {
-		return err
-	}
-	return f.File.SyncData()
-}
+func (f *wrappedFile) SyncData() error { return hooked(f.before, "sync-data", f.File.SyncData) }
 
 // SyncTo implements vfs.File.
-func (f *wrappedFile) SyncTo(n int64) (bool, error) {
-	if err := f.before("sync"); err != nil {
-		return false, err
-	}
-	return f.File.SyncTo(n)
+func (f *wrappedFile) SyncTo(n int64) (full bool, err error) {
+	err = hooked(f.before, "sync-to", func() error { full, err = f.File.SyncTo(n); return err })
+	return full, err
 }

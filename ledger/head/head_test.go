@@ -169,7 +169,7 @@ func TestCrashAtEveryWrite(t *testing.T) {
 }
 
 func TestFailedWriteEndsTheHead(t *testing.T) {
-	for _, op := range []string{"write-at", "sync"} {
+	for _, op := range []string{"write-at", "sync-data"} {
 		mem := kv.NewMemFS()
 		broken := false
 		fail := errors.New("disk is gone")

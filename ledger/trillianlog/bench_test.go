@@ -89,4 +89,3 @@ func benchAppend(b *testing.B, inFlight int) {
 	b.ReportMetric(float64(took[b.N/2].Microseconds())/1000, "p50-ms")
 	b.ReportMetric(float64(took[b.N*99/100].Microseconds())/1000, "p99-ms")
 }
-

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"slices"
 
 	"github.com/sukashi-project/sukashi/ca/registry"
 	"github.com/sukashi-project/sukashi/ledger/entry"
@@ -267,6 +268,22 @@ func (a *Authority) reflectNotice(seq, index uint64) error {
 	}
 	if row.State == registry.NoticePending && len(row.Codes) == 0 {
 		row.Index = index
+		return a.reg.SetNotice(row, registry.Relaxed)
+	}
+	return nil
+}
+
+// reflectRefusal brings a final refusal into a row that a crash left pending.
+func (a *Authority) reflectRefusal(b *entry.NoticeRefused, index uint64) error {
+	row, err := a.reg.GetNotice(b.Notice)
+	if errors.Is(err, registry.ErrNotFound) {
+		return nil // refused without using up the number
+	}
+	if err != nil {
+		return err
+	}
+	if row.State == registry.NoticePending && len(row.Codes) > 0 && slices.Equal(row.Codes, b.Decision.Codes) {
+		row.State, row.Index = registry.NoticeRefused, index
 		return a.reg.SetNotice(row, registry.Relaxed)
 	}
 	return nil

@@ -162,6 +162,8 @@ func (a *Authority) reflect(index uint64, e entry.Entry) error {
 		return a.eraseRecords(b.Ordinals)
 	case *entry.NoticeReceived:
 		return a.reflectNotice(b.Notice, index)
+	case *entry.NoticeRefused:
+		return a.reflectRefusal(b, index)
 	case *entry.HoldersSent:
 		return a.reflectList(b, index)
 	}

@@ -41,6 +41,7 @@ type memLog struct {
 	before  func() error     // consulted before entries are taken
 	after   func() error     // consulted after
 	down    bool
+	gate    *sync.Mutex // held while entries are taken, where not nil
 }
 
 var errOutage = errors.New("outage")
@@ -48,6 +49,10 @@ var errOutage = errors.New("outage")
 func newLog() *memLog { return &memLog{at: map[string][]int{}} }
 
 func (l *memLog) Append(_ context.Context, es ...[]byte) ([]*proof.Receipt, error) {
+	if l.gate != nil {
+		l.gate.Lock()
+		defer l.gate.Unlock()
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.down {
@@ -146,9 +151,14 @@ type caSide struct {
 	lose    func() bool // after taking: the answer gets lost
 	down    bool
 	headers []http.Header
+	gate    *sync.Mutex // held while a notice is taken, where not nil
 }
 
 func (c *caSide) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if c.gate != nil {
+		c.gate.Lock()
+		defer c.gate.Unlock()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if _, err := c.log.NextSeq(r.Context(), entry.ByCALink); err != nil || c.down {
@@ -247,6 +257,7 @@ func (c *caSide) ordinals() string {
 type world struct {
 	t    testing.TB
 	dir  string
+	fs   kv.FS // nil: the disk
 	at   time.Time
 	mode string
 	reg  *register.Register
@@ -284,7 +295,12 @@ func shipped(t testing.TB) *policy.Decider {
 
 func newWorld(t testing.TB, mode string) *world {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir(), mode: mode, at: time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC), log: newLog(), dec: shipped(t)}
+	return newWorldOn(t, mode, t.TempDir(), nil)
+}
+
+func newWorldOn(t testing.TB, mode, dir string, fs kv.FS) *world {
+	t.Helper()
+	w := &world{t: t, dir: dir, fs: fs, mode: mode, at: time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC), log: newLog(), dec: shipped(t)}
 	w.log2 = w.log
 	w.ca = &caSide{t: t, log: w.log, keys: map[uint64]holders.Holder{}, refused: map[uint64]string{}}
 	w.http = httptest.NewTLSServer(w.ca)
@@ -297,7 +313,7 @@ func (w *world) now() time.Time { return w.at }
 
 func (w *world) open() {
 	w.t.Helper()
-	small := kv.Options{CacheBytes: 1 << 20, MemTable: 1 << 20}
+	small := kv.Options{CacheBytes: 1 << 20, MemTable: 1 << 20, FS: w.fs}
 	var err error
 	if w.reg, err = register.Open(w.dir+"/identity", register.Config{Now: w.now, KV: small}); err != nil {
 		w.t.Fatal(err)

@@ -92,6 +92,9 @@ func Open(dir string, c Config) (*Engine, error) {
 	if c.Now == nil || c.Register == nil {
 		return nil, errors.New("matching needs a clock and a register")
 	}
+	if err := makeDir(dir, c.KV); err != nil {
+		return nil, err
+	}
 	s, err := kv.Open(dir, c.KV)
 	if err != nil {
 		return nil, err
@@ -265,4 +268,15 @@ func (e *Engine) holder(ordinal uint64) (holders.Holder, error) {
 		return holders.Holder{}, err
 	}
 	return row.holder()
+}
+
+// makeDir makes the store's directory so that it survives a crash.
+func makeDir(dir string, o kv.Options) error {
+	if o.ReadOnly {
+		return nil
+	}
+	if o.FS == nil {
+		o.FS = kv.Disk()
+	}
+	return kv.MakeDir(o.FS, dir)
 }

@@ -53,6 +53,9 @@ func Open(dir string, c Config) (*Register, error) {
 	if c.Now == nil {
 		return nil, errors.New("register needs a clock")
 	}
+	if err := makeDir(dir, c.KV); err != nil {
+		return nil, err
+	}
 	s, err := kv.Open(dir, c.KV)
 	if err != nil {
 		return nil, err
@@ -273,4 +276,15 @@ func get(s *kv.Store, key []byte, v any) error {
 		return errors.New("a row of the register cannot be read") // never quotes the row
 	}
 	return nil
+}
+
+// makeDir makes the store's directory so that it survives a crash.
+func makeDir(dir string, o kv.Options) error {
+	if o.ReadOnly {
+		return nil
+	}
+	if o.FS == nil {
+		o.FS = kv.Disk()
+	}
+	return kv.MakeDir(o.FS, dir)
 }

@@ -26,11 +26,11 @@ const (
 
 // Log is the log. Now moves by one second with each entry.
 type Log struct {
-	T       testing.TB
-	Origin  string
-	Now     time.Time
-	Entries [][]byte
-	Tree    *status.Tree
+	T      testing.TB
+	Origin string
+	Now    time.Time
+	bytes  [][]byte
+	Tree   *status.Tree
 
 	key     ed25519.PrivateKey
 	witness ed25519.PrivateKey
@@ -90,13 +90,13 @@ func (l *Log) Append(by string, b entry.Body) uint64 {
 	if err := l.Tree.Apply(e); err != nil {
 		l.T.Fatal(err)
 	}
-	n := int64(len(l.Entries))
+	n := int64(len(l.bytes))
 	hs, err := tlog.StoredHashes(n, raw, l.reader())
 	if err != nil {
 		l.T.Fatal(err)
 	}
 	l.hashes = append(l.hashes, hs...)
-	l.Entries = append(l.Entries, raw)
+	l.bytes = append(l.bytes, raw)
 	return uint64(n)
 }
 
@@ -112,17 +112,17 @@ func (l *Log) reader() tlog.HashReader {
 
 // Publish appends status.root and returns the signed and cosigned checkpoint.
 func (l *Log) Publish() []byte {
-	l.Append(entry.ByLog, &entry.StatusRoot{Covers: uint64(len(l.Entries)), Issued: l.Tree.Issued(), Revoked: l.Tree.Revoked(), Root: l.Tree.Root(), Size: l.Tree.Size()})
+	l.Append(entry.ByLog, &entry.StatusRoot{Covers: uint64(len(l.bytes)), Issued: l.Tree.Issued(), Revoked: l.Tree.Revoked(), Root: l.Tree.Root(), Size: l.Tree.Size()})
 	return l.Checkpoint(true)
 }
 
 // Checkpoint signs the log as it is, with or without the witness.
 func (l *Log) Checkpoint(witnessed bool) []byte {
-	h, err := tlog.TreeHash(int64(len(l.Entries)), l.reader())
+	h, err := tlog.TreeHash(int64(len(l.bytes)), l.reader())
 	if err != nil {
 		l.T.Fatal(err)
 	}
-	text := fmt.Sprintf("%s\n%d\n%s\n", l.Origin, len(l.Entries), h)
+	text := fmt.Sprintf("%s\n%d\n%s\n", l.Origin, len(l.bytes), h)
 	out := text + "\n" + line(l.Origin, typeLog, l.key, ed25519.Sign(l.key, []byte(text)))
 	if witnessed {
 		at := l.Now.Unix()
@@ -140,7 +140,7 @@ func line(name string, typ byte, k ed25519.PrivateKey, sig []byte) string {
 // Receipt makes the status receipt of an ordinal whose cert.issued entry has
 // the index, under a checkpoint that is the result of Publish.
 func (l *Log) Receipt(ordinal, issued uint64, checkpoint []byte) []byte {
-	size := int64(len(l.Entries))
+	size := int64(len(l.bytes))
 	path := func(i int64) []tlog.Hash {
 		p, err := tlog.ProveRecord(size, i, l.reader())
 		if err != nil {
@@ -152,7 +152,7 @@ func (l *Log) Receipt(ordinal, issued uint64, checkpoint []byte) []byte {
 	if err != nil {
 		l.T.Fatal(err)
 	}
-	s := proof.StatusReceipt{Issued: l.Entries[issued], Index: issued, IssuedPath: path(int64(issued)), Chunk: chunk, ChunkPath: chunkPath,
-		Root: l.Entries[size-1], RootPath: path(size - 1), Checkpoint: checkpoint}
+	s := proof.StatusReceipt{Issued: l.bytes[issued], Index: issued, IssuedPath: path(int64(issued)), Chunk: chunk, ChunkPath: chunkPath,
+		Root: l.bytes[size-1], RootPath: path(size - 1), Checkpoint: checkpoint}
 	return s.Marshal()
 }

@@ -133,9 +133,22 @@ func Combine(slots []Slot, ds []entry.Digest) (entry.Digest, error) {
 	h := sha256.New()
 	io.WriteString(h, "sukashi/v1/subject\n")
 	for i, s := range slots {
+		if !validField(s.Field) {
+			return entry.Digest{}, errors.New("field name of a slot is empty or has a character that would make the list ambiguous")
+		}
 		fmt.Fprintf(h, "%s %s\n", s.Field, ds[i])
 	}
 	return entry.Digest(h.Sum(nil)), nil
+}
+
+// validField keeps one list of slots from having the bytes of another.
+func validField(s string) bool {
+	for _, c := range []byte(s) {
+		if c <= ' ' || c >= 0x7f || c == '/' {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 64
 }
 
 // OpenSlot recomputes one slot's commitment from a disclosed salt and value.

@@ -3,6 +3,7 @@ package entry
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 func newBody(k Kind) Body {
@@ -166,7 +167,7 @@ func (b *PolicyApproved) Validate() error {
 		return errors.New("a policy needs 1 to 32 approvals")
 	}
 	for _, a := range b.Approvals {
-		if err := firstError(word("approval key", a.Key, 44), word("approval signature", a.Sig, 88)); err != nil {
+		if err := firstError(base64Of("approval key", a.Key, 32), base64Of("approval signature", a.Sig, 64)); err != nil {
 			return err
 		}
 	}
@@ -243,10 +244,10 @@ type Holders struct {
 }
 
 func (h Holders) validate() error {
-	if len(h.Day) != 10 || h.Day[4] != '-' || h.Day[7] != '-' {
-		return errors.New("day is not of the form 2026-11-23")
+	if d, err := time.Parse(time.DateOnly, h.Day); err != nil || d.Format(time.DateOnly) != h.Day {
+		return errors.New("day is not a calendar day of the form 2026-11-23")
 	}
-	return firstError(digits("day", h.Day[:4]+h.Day[5:7]+h.Day[8:], 8), small("new", h.New),
+	return firstError(small("new", h.New),
 		small("gone", h.Gone), small("total", h.Total), set("set", h.Set))
 }
 

@@ -181,7 +181,7 @@ func (t Time) MarshalText() ([]byte, error) {
 // UnmarshalText reads exactly the text that MarshalText writes.
 func (t *Time) UnmarshalText(b []byte) error {
 	p, err := time.Parse(timeLayout, string(b))
-	if err != nil {
+	if err != nil || p.Format(timeLayout) != string(b) { // time.Parse also takes fractions of a second
 		return errors.New("not a time of the form 2006-01-02T15:04:05Z")
 	}
 	t.t = p

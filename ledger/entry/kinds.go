@@ -2,6 +2,7 @@ package entry
 
 import (
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -157,6 +158,15 @@ func digits(what, s string, n int) error {
 func serial(s string) error {
 	if len(s) < 2 || len(s) > 40 || len(s)%2 != 0 || !isLowerHex(s) {
 		return errors.New("serial must be 1 to 20 bytes in lower-case hex")
+	}
+	return nil
+}
+
+// base64Of accepts the one base64 spelling of n bytes.
+func base64Of(what, s string, n int) error {
+	b, err := base64.StdEncoding.Strict().DecodeString(s)
+	if err != nil || len(b) != n || len(s) != base64.StdEncoding.EncodedLen(n) {
+		return fmt.Errorf("%s is not base64 of %d bytes", what, n)
 	}
 	return nil
 }

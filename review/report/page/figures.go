@@ -38,7 +38,6 @@ func flow(r *report.Report) template.HTML {
 	var b strings.Builder
 	b.WriteString(`<svg viewBox="0 0 920 150" role="img" aria-labelledby="flow-t" class="figure">`)
 	b.WriteString(`<title id="flow-t">異動通知の送信から失効の公開までの件数と所要時間 / Counts and times from notice to publication</title>`)
-	b.WriteString(`<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" orient="auto"><path d="M0,0 L8,4 L0,8 z" fill="#333"/></marker></defs>`)
 	for i, x := range boxes {
 		left := i * 245
 		fmt.Fprintf(&b, `<rect x="%d" y="30" width="150" height="84" rx="4" fill="#fff" stroke="#333" stroke-width="1.5"/>`, left+10)
@@ -60,7 +59,7 @@ func flow(r *report.Report) template.HTML {
 }
 
 func arrow(b *strings.Builder, x int, t report.Timing) {
-	fmt.Fprintf(b, `<line x1="%d" y1="72" x2="%d" y2="72" stroke="#333" stroke-width="1.5" marker-end="url(#tip)"/>`, x, x+88)
+	fmt.Fprintf(b, `<line x1="%d" y1="72" x2="%d" y2="72" stroke="#333" stroke-width="1.5"/><path d="M%d,66 l12,6 l-12,6 z" fill="#333"/>`, x, x+80, x+78)
 	if t.N == 0 {
 		return
 	}

@@ -1,8 +1,8 @@
 package grammar
 
 import (
+	"encoding/binary"
 	"errors"
-	"fmt"
 	"math/big"
 	"slices"
 	"strconv"
@@ -220,12 +220,15 @@ func (b *builder) determinise(final []int) (*Automaton, error) {
 	a := &Automaton{next: make([][256]int32, 1), outside: make([][256]bool, 1), accept: make([]bool, 1)}
 	ids, sets := map[string]int32{}, [][]int{nil}
 	id := func(set []int) int32 {
-		key := fmt.Sprint(set)
-		if n, ok := ids[key]; ok {
+		key := make([]byte, 0, 4*len(set))
+		for _, s := range set {
+			key = binary.LittleEndian.AppendUint32(key, uint32(s))
+		}
+		if n, ok := ids[string(key)]; ok {
 			return n
 		}
 		n := int32(len(sets))
-		ids[key] = n
+		ids[string(key)] = n
 		sets = append(sets, set)
 		a.next, a.outside = append(a.next, [256]int32{}), append(a.outside, [256]bool{})
 		a.accept = append(a.accept, slices.ContainsFunc(set, func(s int) bool { return slices.Contains(final, s) }))
@@ -236,19 +239,19 @@ func (b *builder) determinise(final []int) (*Automaton, error) {
 		if len(sets) > maxStates {
 			return nil, errors.New("the grammar's automaton is too large")
 		}
-		for c := range 256 {
-			var to []int
-			for _, s := range sets[i] {
-				for _, e := range b.states[s] {
-					if byte(c) >= e.lo && byte(c) <= e.hi {
-						to = append(to, e.to)
-						a.outside[i][c] = a.outside[i][c] || e.outside
-					}
+		var targets [256][]int
+		for _, s := range sets[i] {
+			for _, e := range b.states[s] {
+				for c := int(e.lo); c <= int(e.hi); c++ {
+					targets[c] = append(targets[c], e.to)
+					a.outside[i][c] = a.outside[i][c] || e.outside
 				}
 			}
+		}
+		for c, to := range targets {
 			if len(to) > 0 {
 				slices.Sort(to)
-				n := id(slices.Compact(to))
+				n := id(slices.Compact(to)) // may grow a.next, so not in one line with the store
 				a.next[i][c] = n
 			}
 		}
@@ -288,13 +291,17 @@ func (a *Automaton) Count() (*big.Int, error) {
 		if a.accept[s] {
 			n.SetInt64(1)
 		}
-		for c := range 256 {
-			if to := a.next[s][c]; to != 0 {
+		for c := 0; c < 256; {
+			to, first := a.next[s][c], c
+			for c < 256 && a.next[s][c] == to {
+				c++
+			}
+			if to != 0 {
 				m, err := count(to)
 				if err != nil {
 					return nil, err
 				}
-				n.Add(n, m)
+				n.Add(n, new(big.Int).Mul(m, big.NewInt(int64(c-first))))
 			}
 		}
 		memo[s], open[s] = n, false
@@ -312,14 +319,10 @@ func (a *Automaton) LongestDigits(limit int, outside bool) int {
 		state int32
 		run   int
 	}
-	seen, todo, longest := map[node]bool{}, []node{{a.start, 0}}, 0
+	seen, todo, longest := make([]bool, len(a.next)*(limit+1)), []node{{a.start, 0}}, 0
 	for len(todo) > 0 {
 		n := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		if seen[n] || !live[n.state] {
-			continue
-		}
-		seen[n] = true
 		longest = max(longest, n.run)
 		for c := range 256 {
 			to := a.next[n.state][c]
@@ -330,7 +333,10 @@ func (a *Automaton) LongestDigits(limit int, outside bool) int {
 			if c >= '0' && c <= '9' && (!outside || a.outside[n.state][c]) {
 				run = min(n.run+1, limit)
 			}
-			todo = append(todo, node{to, run})
+			if at := int(to)*(limit+1) + run; live[to] && !seen[at] {
+				seen[at] = true
+				todo = append(todo, node{to, run})
+			}
 		}
 	}
 	return longest

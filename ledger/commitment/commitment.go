@@ -48,8 +48,14 @@ func NewKey(r io.Reader) (Key, error) {
 // String hides the key from logs and errors.
 func (k Key) String() string { return "[record key]" }
 
-// GoString hides the key from %#v.
-func (k Key) GoString() string { return k.String() }
+// Format hides the key from every verb of package fmt, %x and %d too.
+func (k Key) Format(s fmt.State, _ rune) { io.WriteString(s, k.String()) }
+
+// MarshalJSON refuses, so that no message or log record holds a key by
+// accident: what must carry it uses Hex.
+func (k Key) MarshalJSON() ([]byte, error) {
+	return nil, errors.New("a record key is not written as JSON by itself")
+}
 
 // IsZero reports whether the key was never set or has been erased.
 func (k Key) IsZero() bool { return k == Key{} }

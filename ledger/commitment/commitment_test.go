@@ -3,6 +3,7 @@ package commitment
 import (
 	"bytes"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -180,7 +181,10 @@ func TestKey(t *testing.T) {
 		}
 	}
 	type record struct{ K Key }
-	for _, s := range []string{fmt.Sprint(k), fmt.Sprintf("%v %+v %#v %s", k, record{k}, k, &k), fmt.Sprintf("%#v", record{k})} {
+	if b, err := json.Marshal(record{k}); err == nil {
+		t.Errorf("a key was written as JSON: %s", b)
+	}
+	for _, s := range []string{fmt.Sprint(k), fmt.Sprintf("%x", k), fmt.Sprintf("%d", record{k}), fmt.Sprintf("%v %+v %#v %s", k, record{k}, k, &k), fmt.Sprintf("%#v", record{k})} {
 		if strings.Contains(s, "0x1") || strings.Contains(s, "01020304") || strings.Contains(s, "1 2 3") || !strings.Contains(s, "[record key]") {
 			t.Errorf("a key was printed: %s", s)
 		}

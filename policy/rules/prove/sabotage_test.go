@@ -11,7 +11,10 @@ import (
 	"github.com/sukashi-project/sukashi/policy/rules/prove"
 )
 
-const send = "sukashi/notice_send.rego"
+const (
+	send    = "sukashi/notice_send.rego"
+	receive = "sukashi/notice_receive.rego"
+)
 
 // sabotage is one way to make the shipped bundle let through what it must not.
 // by is what the failure must say, so that each is caught for its own reason
@@ -60,7 +63,7 @@ func sabotages() map[string]sabotage {
 		"network allowed":                 {file: rules.FileCapabilities, old: `"allow_net": []`, new: `"allow_net": ["127.0.0.1"]`, by: ""},
 		"network not mentioned":           {file: rules.FileCapabilities, old: `"allow_net": [],`, new: ``, by: ""},
 		"another built-in":                {file: rules.FileCapabilities, old: `"name": "assign"`, new: `"name": "http.send"`, by: ""},
-		"fact dropped everywhere":         {file: send, old: "\tinput.no_resident_code == true\n", new: "", by: "facts are not those", more: [][3]string{{send, "deny contains \"N401\" if input.no_resident_code == false\n", ""}, {rules.FileCatalogue, "{\n        \"fact\": \"no_resident_code\",\n        \"code\": \"N401\"\n      },\n      ", ""}}},
+		"fact dropped everywhere":         {file: receive, old: "\tinput.no_resident_code == true\n", new: "", by: "facts are not those", more: [][3]string{{receive, "deny contains \"N401\" if input.no_resident_code == false\n", ""}, {rules.FileCatalogue, "{\n        \"fact\": \"no_resident_code\",\n        \"code\": \"N401\"\n      },\n      ", ""}}},
 		"code renamed in the catalogue":   {file: rules.FileCatalogue, old: `"code": "N401"`, new: `"code": "N499"`, by: ""},
 		"UUID in the grammar":             {file: rules.FileGrammar, old: `"lit": ",\"v\":1}"`, new: `"slot": "id", "type": "text", "max": 36}, {"lit": ",\"v\":1}"`, by: "leaves a sender"},
 		"unbound ordinal":                 {file: rules.FileGrammar, old: `"bound": "certificate"`, new: `"bound": ""`, by: "leaves a sender"},
@@ -82,7 +85,7 @@ func TestSabotagedBundlesAreNotProved(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := tampered(t, s)
-			c, err := prove.QuickRun(ctx, b, catalogue.NoticeSend)
+			c, err := prove.QuickRun(ctx, b, catalogue.NoticeSend, catalogue.NoticeReceive)
 			if !errors.Is(err, prove.ErrNotProved) || c.Holds {
 				t.Fatalf("is proved: %v", err)
 			}

@@ -115,6 +115,31 @@ func (s *Store) open(dir string, filesystem kv.FS) error {
 	return nil
 }
 
+// Read returns the head in dir without opening it for a log: nil when there is
+// none. torn reports a damaged slot.
+func Read(dir string, filesystem kv.FS) (checkpoint []byte, torn bool, err error) {
+	if filesystem == nil {
+		filesystem = kv.Disk()
+	}
+	f, err := filesystem.Open(filesystem.PathJoin(dir, fileName))
+	if errors.Is(err, fs.ErrNotExist) || os.IsNotExist(err) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("couldn't open the head file: %w", err)
+	}
+	defer f.Close()
+	b := make([]byte, slots*slotSize)
+	if n, err := f.ReadAt(b, 0); n != len(b) {
+		return nil, true, ErrUnreadable.Because(err)
+	}
+	var s Store
+	if err := s.read(b); err != nil {
+		return nil, true, err
+	}
+	return s.head, s.torn, nil
+}
+
 // create writes the empty head under another name, so that a file called head
 // is always whole.
 func create(dir, name string, filesystem kv.FS) error {

@@ -53,6 +53,12 @@ func TestSwapAndReopen(t *testing.T) {
 	if err := s.Swap(old, []byte("x")); err == nil {
 		t.Error("a closed head was swapped")
 	}
+	if got, torn, err := Read(dir, nil); err != nil || torn || !bytes.Equal(got, old) {
+		t.Errorf("Read = %q %t %v", got, torn, err)
+	}
+	if got, _, err := Read(t.TempDir(), nil); got != nil || err != nil {
+		t.Errorf("Read of nothing = %q %v", got, err)
+	}
 	s, err = Open(dir, nil)
 	if err != nil {
 		t.Fatal(err)

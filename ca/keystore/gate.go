@@ -48,6 +48,8 @@ type backend interface {
 	sign(ctx context.Context, digest []byte, h crypto.Hash) ([]byte, error)
 	deterministic() bool
 	demo() bool
+	// distrust is told that the newest signature did not verify.
+	distrust()
 	close() error
 }
 
@@ -215,6 +217,7 @@ func (g *gated) use(ctx context.Context, digest []byte) ([]byte, error) {
 		return nil, fmt.Errorf("couldn't use the key: %w", err)
 	}
 	if !verifies(g.b.public(), g.alg.Hash(), digest, sig) {
+		g.b.distrust()
 		return nil, errors.New("couldn't use the key: it gave a signature that does not verify")
 	}
 	return sig, nil

@@ -26,7 +26,9 @@ const MaxResponse = 64 << 10
 // may say follows from the log (package revocation), its certificate is short
 // lived, and a wrong response is seen by comparing it with the log. What is
 // bounded is the form of what it signs, and every use is counted durably.
-// It is safe for concurrent use.
+// It is safe for concurrent use. Its signatures are not verified one by one (it
+// would cost as much as signing): a wrong one is refused by every client, while
+// a wrong signature under a certificate would be there for years.
 type Responder struct {
 	id  entry.Digest
 	alg profile.SigAlg

@@ -71,6 +71,7 @@ type software struct{ key crypto.Signer }
 func (s *software) public() crypto.PublicKey { return s.key.Public() }
 func (s *software) demo() bool               { return true }
 func (s *software) deterministic() bool      { return true }
+func (s *software) distrust()                {}
 func (s *software) close() error             { return nil }
 
 // sign gives no randomness to the signer: RSA PKCS #1 v1.5 needs none, and

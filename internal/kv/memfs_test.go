@@ -1,0 +1,91 @@
+package kv
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+func TestWrapSeesEveryChange(t *testing.T) {
+	seen := map[string]int{}
+	fs := Wrap(NewMemFS(), func(op string) error { seen[op]++; return nil })
+	s := open(t, "/d/e", Options{FS: fs, MemTable: 64 << 10})
+	for i := range 200 {
+		put(t, s, fmt.Sprint(i), strings.Repeat("x", 1000))
+	}
+	s.Close()
+	if err := fs.Link("/d/e/LOCK", "/d/l"); err != nil {
+		t.Fatal(err)
+	}
+	f, err := fs.OpenReadWrite("/d/l", WriteCategory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteAt([]byte("x"), 3); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.SyncTo(1); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(f.SyncData(), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for _, op := range []string{"create", "mkdir", "rename", "remove", "link", "write", "write-at", "sync", "sync-data", "sync-to"} {
+		if seen[op] == 0 {
+			t.Errorf("no %s was seen", op)
+		}
+	}
+}
+
+func TestWrapCanFailAndLie(t *testing.T) {
+	var answer error
+	mem := NewCrashableFS()
+	fs := Wrap(mem, func(string) error { return answer })
+	f, err := fs.Create("/f", WriteCategory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := SyncDir(fs, "/"); err != nil {
+		t.Fatal(err)
+	}
+	answer = Skip
+	if n, err := f.Write([]byte("lost")); n != 4 || err != nil {
+		t.Errorf("a skipped write: %d %v", n, err)
+	}
+	if st, err := mem.Stat("/f"); err != nil || st.Size() != 0 {
+		t.Errorf("a skipped write wrote %d bytes, %v", st.Size(), err)
+	}
+	answer = errors.New("disk is gone")
+	_, create := fs.Create("/g", WriteCategory)
+	_, reuse := fs.ReuseForWrite("/f", "/g", WriteCategory)
+	_, write := f.Write([]byte("x"))
+	_, writeAt := f.WriteAt([]byte("x"), 0)
+	_, syncTo := f.SyncTo(1)
+	for what, err := range map[string]error{"create": create, "reuse": reuse, "write": write, "write-at": writeAt, "sync-to": syncTo,
+		"sync": f.Sync(), "rename": fs.Rename("/f", "/g"), "remove": fs.Remove("/f"), "link": fs.Link("/f", "/g"),
+		"make": MakeDir(fs, "/a/b"), "dir": SyncDir(fs, "/nowhere")} {
+		if what != "dir" && !errors.Is(err, answer) || err == nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if _, err := Open("/x", Options{FS: fs}); !errors.Is(err, answer) {
+		t.Errorf("open on a failing disk: %v", err)
+	}
+}
+
+func TestMadeDirectoriesSurviveACrash(t *testing.T) {
+	mem := NewCrashableFS()
+	if err := MakeDir(mem, "/a/b/c"); err != nil {
+		t.Fatal(err)
+	}
+	if err := MakeDir(mem, "/a/b/c"); err != nil {
+		t.Errorf("again: %v", err)
+	}
+	if _, err := Crash(mem, 0, 1).Stat("/a/b/c"); err != nil {
+		t.Error(err)
+	}
+	if Disk() == nil {
+		t.Error("no disk")
+	}
+}

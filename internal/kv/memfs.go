@@ -32,7 +32,7 @@ func Crash(fs *MemFS, keep int, seed uint64) *MemFS {
 var Skip = errors.New("skip")
 
 // Wrap returns fs with before called at every operation that changes it, with
-// the operation's name. An error of before is returned instead of doing it.
+// the operation's name, by any goroutine. An error of before is returned instead of doing it.
 func Wrap(fs FS, before func(op string) error) FS { return &wrapped{fs, before} }
 
 type wrapped struct {

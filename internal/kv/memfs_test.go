@@ -4,12 +4,19 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 )
 
 func TestWrapSeesEveryChange(t *testing.T) {
+	var mu sync.Mutex // the hook is called by the store's own goroutines too
 	seen := map[string]int{}
-	fs := Wrap(NewMemFS(), func(op string) error { seen[op]++; return nil })
+	fs := Wrap(NewMemFS(), func(op string) error {
+		mu.Lock()
+		defer mu.Unlock()
+		seen[op]++
+		return nil
+	})
 	s := open(t, "/d/e", Options{FS: fs, MemTable: 64 << 10})
 	for i := range 200 {
 		put(t, s, fmt.Sprint(i), strings.Repeat("x", 1000))

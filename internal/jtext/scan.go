@@ -36,8 +36,9 @@ func (f *Findings) add(g Findings) {
 // hidden among other text, reversed, look-alikes, encoded.
 func FindResidentCode(text string) bool { return Scan(text).ResidentCode }
 
-// maxScan is how many bytes of one value are looked at.
-const maxScan = 4096
+// maxScan is how many bytes of one value are looked at: no attribute may be as
+// long. It bounds the work, too (BenchmarkScanWorst).
+const maxScan = 2048
 
 // Scan looks for resident codes and individual numbers in values that a person
 // may write freely, in each and split over several; the order of the values
@@ -78,7 +79,7 @@ func scanValue(v string, depth int) Findings {
 	f.add(scanLookalikes(us))
 	f.add(scanSpoken(us))
 	f.add(scanCounted(us))
-	if depth <= maxDepth {
+	if depth <= maxDepth && !f.ResidentCode {
 		f.add(scanEncoded(us, depth))
 	}
 	return f

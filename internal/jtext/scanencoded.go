@@ -97,7 +97,7 @@ func scanASCII(plain string, depth int) Findings {
 }
 
 // maxTokens bounds the work on one stretch; more is no name or address.
-const maxTokens = 64
+const maxTokens = 32
 
 func toKatakana(r rune) rune {
 	if r >= 'ぁ' && r <= 'ゖ' {

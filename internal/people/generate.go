@@ -33,6 +33,7 @@ const (
 	ShareLeapDay        = 5  // born on 29 February, beyond chance
 	ShareTwin           = 3  // equal to the resident before in all four attributes
 	ShareSexUnknown     = 1
+	ShareForeign        = 6   // name in full-width Latin letters or katakana
 	ShareHousehold      = 550 // same family name and address as the resident before
 )
 
@@ -65,11 +66,21 @@ const (
 	reiwa
 	eraOverlap
 	mergedTown
+	foreign
 	features // count
 )
 
 // firstForced and forcedStep place every feature once among the first 100 residents.
 const firstForced, forcedStep = 20, 4
+
+// ownHousehold reports whether the difficulty is in a name or address of its own.
+func (f feature) ownHousehold() bool {
+	switch f {
+	case nameOutside, nameIVS, nameAllowed, addressOutside, minusAddress, mergedTown, foreign:
+		return true
+	}
+	return false
+}
 
 type generator struct {
 	random
@@ -122,7 +133,7 @@ func (g *generator) feature() feature {
 	}{
 		{ShareOutside, []feature{nameOutside}}, {ShareIVS, []feature{nameIVS}}, {ShareAllowedVariant, []feature{nameAllowed}},
 		{ShareAddressOutside, []feature{addressOutside, minusAddress}}, {ShareUnknownBirth, []feature{unknownYear, unknownMonth, unknownDay, unknownAll}},
-		{ShareLeapDay, []feature{leapDay}}, {ShareTwin, []feature{twin}}, {ShareSexUnknown, []feature{sexUnknown}},
+		{ShareLeapDay, []feature{leapDay}}, {ShareTwin, []feature{twin}}, {ShareSexUnknown, []feature{sexUnknown}}, {ShareForeign, []feature{foreign}},
 	} {
 		if x -= s.share; x < 0 {
 			return s.of[g.n(len(s.of))]
@@ -150,11 +161,14 @@ func (g *generator) person(f feature, before *person) *person {
 		p.Attr.Sex = attr.Female
 	}
 	p.given = g.given(p.Attr.Sex)
+	if f == foreign {
+		p.given = foreignGiven[g.n(len(foreignGiven))]
+	}
 	if f == sexUnknown {
 		p.Attr.Sex = attr.SexUnknown
 	}
 	p.Attr.BirthDate = g.birthDate(f)
-	if before != nil && g.perMille(ShareHousehold) && f != nameOutside && f != nameIVS && f != nameAllowed && f != addressOutside && f != minusAddress && f != mergedTown {
+	if before != nil && g.perMille(ShareHousehold) && !f.ownHousehold() {
 		p.family, p.place = before.family, before.place
 		p.Attr.Address, p.SubstituteAddress = before.Attr.Address, before.SubstituteAddress
 	} else {
@@ -198,6 +212,8 @@ func (g *generator) family(f feature) surname {
 		return s.variant[outside][g.n(len(s.variant[outside]))]
 	case nameIVS:
 		return s.variant[ivs][g.n(len(s.variant[ivs]))]
+	case foreign:
+		return surname{named: foreignFamily[g.n(len(foreignFamily))]}
 	case nameAllowed:
 		return s.variant[allowed][g.n(len(s.variant[allowed]))]
 	}

@@ -102,13 +102,14 @@ func difficulties(rs []Resident) map[string]int {
 		count("sex unknown", a.Sex == attr.SexUnknown)
 		count("era "+a.BirthDate[:1], true)
 		count("merged town", r.Municipality == municipality.Merged)
+		count("foreign", strings.ContainsFunc(a.Name, func(r rune) bool { return r >= 'ァ' && r <= 'ヶ' || r >= 'Ａ' && r <= 'Ｚ' }))
 		count("条 or ヶ in a name", strings.ContainsAny(a.Address, "條条ヶケ"))
 	}
 	return n
 }
 
 var wanted = []string{"name with substitute", "address with substitute", "minus sign", "variation selector", "大字", "郡", "twin", "household",
-	"born unknown", "year unknown", "month unknown", "day unknown", "29 February", "last day of Taisho", "sex unknown", "era 2", "era 3", "era 4", "era 5", "merged town"}
+	"born unknown", "year unknown", "month unknown", "day unknown", "29 February", "last day of Taisho", "sex unknown", "era 2", "era 3", "era 4", "era 5", "merged town", "foreign"}
 
 func TestEveryDifficultyAmongAHundred(t *testing.T) {
 	for seed := range uint64(50) {

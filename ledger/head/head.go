@@ -10,8 +10,9 @@
 // the new head is on disk when Swap returns, with one fsync; a crash during
 // Swap leaves the old head or the new one; a damaged head file is noticed.
 //
-// The file has two slots of 4 KiB, each with a generation number, the
-// checkpoint and a SHA-256 over both; a swap overwrites the older slot.
+// The file has two slots of 64 KiB, each with a generation number, the
+// checkpoint and a SHA-256 over both; a swap overwrites the beginning of the
+// older slot, as much as it needs.
 //
 //	h, err := head.Open("head", nil)
 //	old := h.Get()
@@ -35,7 +36,7 @@ import (
 
 const (
 	fileName = "head"
-	slotSize = 4096
+	slotSize = 64 << 10
 	slots    = 2
 	magic    = "sukashi-head-1\n\x00"
 	headLen  = len(magic) + 8 + 4 // magic, generation, length
@@ -148,7 +149,8 @@ func create(dir, name string, filesystem kv.FS) error {
 	if err != nil {
 		return err
 	}
-	first := append(marshal(0, nil), make([]byte, slotSize)...)
+	first := marshal(0, nil)
+	first = append(first, make([]byte, slots*slotSize-len(first))...)
 	if _, err := f.Write(first); err != nil {
 		f.Close()
 		return err
@@ -162,15 +164,15 @@ func create(dir, name string, filesystem kv.FS) error {
 	return kv.SyncDir(filesystem, dir)
 }
 
+// marshal returns the used beginning of a slot.
 func marshal(gen uint64, checkpoint []byte) []byte {
-	b := make([]byte, 0, slotSize)
+	b := make([]byte, 0, headLen+len(checkpoint)+sha256.Size)
 	b = append(b, magic...)
 	b = binary.BigEndian.AppendUint64(b, gen)
 	b = binary.BigEndian.AppendUint32(b, uint32(len(checkpoint)))
 	b = append(b, checkpoint...)
 	sum := sha256.Sum256(b)
-	b = append(b, sum[:]...)
-	return append(b, make([]byte, slotSize-len(b))...)
+	return append(b, sum[:]...)
 }
 
 // unmarshal reads one slot; ok is false for one that is damaged or empty.

@@ -95,7 +95,7 @@ func TestEveryFlipIsNoticedOrHarmless(t *testing.T) {
 	}
 	good := read(t, fs, "/h/head")
 	for i := range len(good) * 8 {
-		if i%8 != 0 && i%13 != 0 {
+		if used := i/8%slotSize < 200; !used && i%40009 != 0 || used && i%8 != 0 && i%13 != 0 {
 			continue
 		}
 		bad := bytes.Clone(good)

@@ -21,7 +21,7 @@ const Rules = "sukashi-1"
 // Config of an engine. Dir, HeadDir, Origin, Signer, VKey and Now are needed.
 type Config struct {
 	Dir     string // the store
-	HeadDir string // the head; outside Dir, if possible on another disk
+	HeadDir string // the head and the newest published checkpoint; outside Dir, if possible on another disk
 	Origin  string // checkpoint origin, equal to the signer's name
 	Signer  note.Signer
 	VKey    string // the signer's verifier key; log.genesis holds it

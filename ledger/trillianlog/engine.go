@@ -25,7 +25,8 @@ type Engine struct {
 	kv     *kv.Store
 	store  *pebblestore.Store
 	tree   *trillian.Tree
-	head   *head.Store
+	head   *head.Store // newest commit checkpoint
+	front  *head.Store // newest published checkpoint
 	clock  *monotonic
 	policy *proof.Policy // the log's own signature, no witnesses
 
@@ -120,8 +121,10 @@ func (e *Engine) Close() error {
 
 func (e *Engine) release() error {
 	var errs []error
-	if e.head != nil {
-		errs = append(errs, e.head.Close())
+	for _, h := range []*head.Store{e.head, e.front} {
+		if h != nil {
+			errs = append(errs, h.Close())
+		}
 	}
 	if e.kv != nil {
 		errs = append(errs, e.kv.Close())

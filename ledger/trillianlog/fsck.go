@@ -155,19 +155,18 @@ func (f *fsck) readRoot() error {
 
 // readSigned collects the checkpoints that the entries must lead to.
 func (f *fsck) readSigned() error {
-	note, torn, err := head.Read(f.cfg.HeadDir, f.cfg.FS)
-	if err != nil && !errors.Is(err, head.ErrUnreadable) {
-		return err
+	for _, h := range []struct{ what, dir string }{
+		{"head", f.cfg.HeadDir}, {"published", publishedDir(f.cfg.FS, f.cfg.HeadDir)},
+	} {
+		note, torn, err := head.Read(h.dir, f.cfg.FS)
+		if err != nil && !errors.Is(err, head.ErrUnreadable) {
+			return err
+		}
+		if torn {
+			f.report.add(h.what, 0, 0, "二つの写しのうち一つが壊れています。", "One of its two copies is damaged.")
+		}
+		f.addSigned(h.what, note)
 	}
-	if torn {
-		f.report.add("head", 0, 0, "ヘッドの二つの写しのうち一つが壊れています。", "One of the head's two copies is damaged.")
-	}
-	f.addSigned("head", note)
-	note, err = f.kv.Get(pebblestore.UserKey(f.tree, "published"))
-	if err != nil && !errIsMissing(err) {
-		return fmt.Errorf("couldn't read the published checkpoint: %w", err)
-	}
-	f.addSigned("published", note)
 	return nil
 }
 

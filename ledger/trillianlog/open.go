@@ -23,6 +23,15 @@ import (
 	"github.com/sukashi-project/sukashi/ledger/status"
 )
 
+// publishedDir is where the newest published checkpoint is kept: beside the
+// head, so that a store that lost its newest entries can't hide that either.
+func publishedDir(fs kv.FS, headDir string) string {
+	if fs == nil {
+		fs = kv.Disk()
+	}
+	return fs.PathJoin(headDir, "published")
+}
+
 // FormatVersion is the version of the store's layout.
 const FormatVersion = 1
 
@@ -73,7 +82,10 @@ func (e *Engine) open(ctx context.Context) (err error) {
 	if e.head, err = head.Open(e.cfg.HeadDir, e.cfg.FS); err != nil {
 		return err
 	}
-	if e.head.Torn() {
+	if e.front, err = head.Open(publishedDir(e.cfg.FS, e.cfg.HeadDir), e.cfg.FS); err != nil {
+		return err
+	}
+	if e.head.Torn() || e.front.Torn() {
 		e.cfg.Logger.Warn("one of the two head slots was damaged; the other one is used")
 	}
 	e.kv, err = kv.Open(e.cfg.Dir, kv.Options{FS: e.cfg.FS, CacheBytes: e.cfg.CacheBytes, Logger: e.cfg.Logger})
@@ -288,12 +300,9 @@ func (e *Engine) load(ctx context.Context, root *types.LogRootV1) error {
 // loadPublished reads the newest published checkpoint and holds it against the
 // stored tree.
 func (e *Engine) loadPublished(size uint64) (*published, error) {
-	b, err := e.kv.Get(e.publishedKey())
-	if errIsMissing(err) {
+	b := e.front.Get()
+	if b == nil {
 		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("couldn't read the published checkpoint: %w", err)
 	}
 	cp, err := proof.ParseUnverified(b)
 	if err != nil || cp.Origin != e.cfg.Origin || cp.Size > size || cp.Size == 0 {

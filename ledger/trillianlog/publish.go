@@ -8,8 +8,7 @@ import (
 
 	"golang.org/x/mod/sumdb/tlog"
 
-	"github.com/sukashi-project/sukashi/ledger/pebblestore"
-	"github.com/sukashi-project/sukashi/ledger/proof"
+	"github.com/sukashi-project/sukashi/ledger/head"
 )
 
 // Publish publishes what is committed: it appends status.root as the last
@@ -37,16 +36,12 @@ func (e *Engine) Publish(ctx context.Context) ([]byte, error) {
 		}
 		p.checkpoint = cosigned
 	}
-	b := e.kv.NewBatch()
-	b.Set(e.publishedKey(), p.checkpoint)
-	if err := b.Commit(true); err != nil {
+	if err := e.front.Swap(e.front.Get(), p.checkpoint); err != nil {
 		return nil, e.fail(fmt.Errorf("couldn't keep the published checkpoint: %w", err))
 	}
 	e.published.Store(p)
 	return p.checkpoint, nil
 }
-
-func (e *Engine) publishedKey() []byte { return pebblestore.UserKey(e.tree.TreeId, "published") }
 
 // cosign calls the hook and accepts only our own checkpoint with signature
 // lines added.
@@ -56,7 +51,7 @@ func (e *Engine) cosign(ctx context.Context, p *published) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !bytes.HasPrefix(out, p.checkpoint) || len(out) > proof.MaxFile {
+	if !bytes.HasPrefix(out, p.checkpoint) || len(out) > head.MaxCheckpoint {
 		return nil, fmt.Errorf("witness client returned something else than the checkpoint with more signatures")
 	}
 	return out, nil

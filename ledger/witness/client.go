@@ -212,6 +212,19 @@ func (p *peer) result(cfg *ClientConfig, size uint64, known bool, err error) {
 // may move while we ask only if another of our own requests is under way.
 const maxTries = 3
 
+// errRefused means that the witness knows the log and finds the checkpoint
+// inconsistent with what it has seen.
+var errRefused = errors.New("it finds the checkpoint inconsistent with what it has seen")
+
+// claimError is a witness's word that it has seen a larger tree, without a
+// signed checkpoint to prove it.
+type claimError struct{ size uint64 }
+
+// Error implements error.
+func (e claimError) Error() string {
+	return fmt.Sprintf("it claims to have seen %d entries and shows no checkpoint of them", e.size)
+}
+
 var errAhead = errors.New("its newest checkpoint is larger than ours")
 
 // ask gets one witness's signature line.
@@ -222,7 +235,7 @@ func (c *Client) ask(ctx context.Context, p *peer, cp *proof.Checkpoint, prove P
 	var err error
 	for range maxTries {
 		if old > cp.Size {
-			return nil, c.ahead(ctx, p, cp)
+			return nil, c.ahead(ctx, p, cp, old)
 		}
 		var hs []tlog.Hash
 		if old > 0 && old < cp.Size {
@@ -248,15 +261,12 @@ func (c *Client) ask(ctx context.Context, p *peer, cp *proof.Checkpoint, prove P
 // ahead looks into a witness's claim to have seen a larger tree. Only a
 // checkpoint with the log's own signature proves it; a bare number must not
 // let one witness stop the log.
-func (c *Client) ahead(ctx context.Context, p *peer, cp *proof.Checkpoint) error {
+func (c *Client) ahead(ctx context.Context, p *peer, cp *proof.Checkpoint, claimed uint64) error {
 	seen, err := c.newest(ctx, p)
-	switch {
-	case err == nil && seen != nil && seen.Size > cp.Size:
+	if err == nil && seen != nil && seen.Size > cp.Size {
 		err = fmt.Errorf("%w: %d, ours %d", errAhead, seen.Size, cp.Size)
-	case err == nil:
-		err = errors.New("it claims a larger tree but shows none")
-	default:
-		err = fmt.Errorf("it claims a larger tree: %w", err)
+	} else {
+		err = claimError{claimed}
 	}
 	p.result(&c.cfg, 0, true, err) // ask it again next time
 	return err
@@ -279,6 +289,8 @@ func (c *Client) post(ctx context.Context, p *peer, cp *proof.Checkpoint, old ui
 			return nil, errors.New("its size is malformed")
 		}
 		return nil, ConflictError{size}
+	case status == http.StatusUnprocessableEntity, status == http.StatusConflict: // 409 without a size: v1.0.0 of the protocol
+		return nil, errRefused
 	case status != http.StatusOK:
 		return nil, fmt.Errorf("it answered with status %d", status)
 	}

@@ -266,8 +266,10 @@ func TestCheckHead(t *testing.T) {
 	r := newRig(t)
 	c, _ := r.client(t, "2")
 	ctx := context.Background()
-	rootAt := func(_ context.Context, n uint64) (tlog.Hash, error) { return r.l.root(int64(n)), nil }
-	if err := c.CheckHead(ctx, 0, rootAt); err != nil {
+	check := func(l *testLog, size int64) error {
+		return c.CheckHead(ctx, l.checkpoint(t, size), func(old uint64) ([]tlog.Hash, error) { return l.prove(t, int64(old), size), nil })
+	}
+	if err := c.CheckHead(ctx, nil, nil); err != nil {
 		t.Errorf("new log, new witnesses: %v", err)
 	}
 	if _, err := r.cosign(t, c, 12); err != nil {
@@ -278,30 +280,76 @@ func TestCheckHead(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 	}
-	if err := c.CheckHead(ctx, 12, rootAt); err != nil {
-		t.Error(err)
+	fork := newLog(t, "a").grow(t, 5, "entry").grow(t, 25, "forked")
+	for _, c := range []struct {
+		name, code string
+		err        error
+	}{
+		{"equal", "", check(r.l, 12)},
+		{"ahead of the witnesses", "", check(r.l, 30)},
+		{"restored from an old backup", "witness.ahead", check(r.l, 11)},
+		{"forked at the same size", "witness.fork", check(fork, 12)},
+		{"forked and longer", "witness.fork", check(fork, 20)},
+		{"head lost", "witness.ahead", c.CheckHead(ctx, nil, nil)},
+		{"head is garbage", "checkpoint.malformed", c.CheckHead(ctx, []byte("x"), nil)},
+	} {
+		if c.code == "" && c.err == nil {
+			continue
+		}
+		if c.err == nil || say.Code(c.err) != c.code {
+			t.Errorf("%s: want %q, got %v", c.name, c.code, c.err)
+		}
 	}
-	if err := c.CheckHead(ctx, 30, rootAt); err != nil {
-		t.Error(err)
-	}
-	if err := c.CheckHead(ctx, 11, rootAt); say.Code(err) != "witness.ahead" || !strings.Contains(err.Error(), "w1") {
-		t.Errorf("restored from an old backup: %v", err)
-	}
-	forked := func(_ context.Context, n uint64) (tlog.Hash, error) { return r.l.root(int64(n) - 1), nil }
-	if err := c.CheckHead(ctx, 12, forked); say.Code(err) != "witness.fork" {
-		t.Errorf("forked: %v", err)
+	if err := check(r.l, 11); err == nil || !strings.Contains(err.Error(), "w1") {
+		t.Errorf("the error doesn't name the witness: %v", err)
 	}
 	sick := errors.New("sick")
-	if err := c.CheckHead(ctx, 12, func(context.Context, uint64) (tlog.Hash, error) { return tlog.Hash{}, sick }); !errors.Is(err, sick) {
-		t.Errorf("no root: %v", err)
+	if err := c.CheckHead(ctx, r.l.checkpoint(t, 13), func(uint64) ([]tlog.Hash, error) { return nil, sick }); !errors.Is(err, sick) {
+		t.Errorf("no proof: %v", err)
 	}
 	r.broken["w1"].Store(true)
-	if err := c.CheckHead(ctx, 12, rootAt); err != nil {
+	if err := check(r.l, 12); err != nil {
 		t.Errorf("one of three silent: %v", err)
 	}
 	r.broken["w2"].Store(true)
-	if err := c.CheckHead(ctx, 12, rootAt); say.Code(err) != "witness.silent" {
+	if err := check(r.l, 12); say.Code(err) != "witness.silent" {
 		t.Errorf("two of three silent: %v", err)
+	}
+}
+
+// TestCheckHeadWithoutMonitoring: witnesses that answer add-checkpoint only.
+func TestCheckHeadWithoutMonitoring(t *testing.T) {
+	r := newRig(t)
+	for n, s := range r.servers {
+		h := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			if req.Method == http.MethodGet {
+				http.NotFound(w, req)
+				return
+			}
+			s.ServeHTTP(w, req)
+		}))
+		t.Cleanup(h.Close)
+		r.urls[n] = h.URL
+	}
+	fork := newLog(t, "a").grow(t, 5, "entry").grow(t, 25, "forked")
+	for _, c := range []struct {
+		name string
+		l    *testLog
+		size int64
+		code string
+	}{
+		{"new witnesses", r.l, 12, ""},
+		{"equal", r.l, 12, ""},
+		{"ahead of the witnesses", r.l, 15, ""},
+		{"restored from an old backup", r.l, 14, "witness.ahead"},
+		{"forked at the same size", fork, 15, "witness.fork"},
+		{"forked and longer", fork, 20, "witness.fork"},
+	} {
+		client, _ := r.client(t, "2") // a fresh start each time
+		err := client.CheckHead(context.Background(), c.l.checkpoint(t, c.size), func(old uint64) ([]tlog.Hash, error) { return c.l.prove(t, int64(old), c.size), nil })
+		if (err == nil) != (c.code == "") || err != nil && say.Code(err) != c.code {
+			t.Errorf("%s: want %q, got %v", c.name, c.code, err)
+		}
 	}
 }
 

@@ -67,42 +67,40 @@ func (c *Client) newest(ctx context.Context, p *peer) (*proof.Checkpoint, error)
 }
 
 // CheckHead is the check before the first signature after a start or a restore
-// (promise P9): no witness may have seen more of the log than size entries, and
-// what each has seen must be a part of this log. rootAt returns the root of
-// the log's first n entries.
+// (promise P9): no witness may have seen more of the log than head, and what
+// each has seen must be a part of head's tree. head is the log's newest own
+// signed checkpoint, nil for a log that has none yet; prove gives consistency
+// proofs to head's size.
 //
-// Witnesses that can't be asked count as missing: the others must make up the
-// quorum. Errors: witness.ahead (restored from an old backup), witness.fork,
-// witness.silent. Each names the witness in its cause.
-func (c *Client) CheckHead(ctx context.Context, size uint64, rootAt func(ctx context.Context, n uint64) (tlog.Hash, error)) error {
+// A witness that serves no checkpoints for monitoring (an optional part of the
+// protocol) is asked to cosign head instead. Witnesses that can't be asked
+// count as missing: the others must make up the quorum.
+//
+// Errors: witness.ahead (restored from an old backup), witness.fork,
+// witness.silent. Each names the witness.
+func (c *Client) CheckHead(ctx context.Context, head []byte, prove Prove) error {
+	var own *proof.Checkpoint
+	if head != nil {
+		var err error
+		if own, err = proof.ParseUnverified(head); err != nil {
+			return err
+		}
+	}
 	var answered []string
 	var silent []error
-	for _, s := range c.Newest(ctx) {
-		switch {
-		case s.Err != nil:
+	for i, s := range c.Newest(ctx) {
+		if s.Err == nil && s.Checkpoint == nil && own != nil {
+			s.Err = c.probe(ctx, c.peers[i], own, prove)
+		} else if s.Err == nil && s.Checkpoint != nil {
+			s.Err = compare(s, own, prove)
+		}
+		switch say.Code(s.Err) {
+		case "witness.ahead", "witness.fork":
+			return s.Err
+		}
+		if s.Err != nil {
 			silent = append(silent, fmt.Errorf("%s: %w", s.Witness, s.Err))
 			continue
-		case s.Checkpoint == nil:
-		case s.Checkpoint.Size > size:
-			return say.New("witness.ahead",
-				fmt.Sprintf("立会人 %s は %d 件目までの記録を見ていますが、このログには %d 件しかありません。署名を始めません。", s.Witness, s.Checkpoint.Size, size),
-				fmt.Sprintf("Witness %s has seen %d entries, this log has only %d. It will not sign.", s.Witness, s.Checkpoint.Size, size)).
-				Hint("古いバックアップから戻したときは、新しいバックアップか記録の写しから続きを取り込んでください。",
-					"If it was restored from an old backup, bring in the missing entries from a newer one or from a mirror.").
-				Because(errAhead)
-		default:
-			root, err := rootAt(ctx, s.Checkpoint.Size)
-			if err != nil {
-				return fmt.Errorf("couldn't compute the root at size %d: %w", s.Checkpoint.Size, err)
-			}
-			if root != s.Checkpoint.Root {
-				return say.New("witness.fork",
-					fmt.Sprintf("立会人 %s が見た %d 件の記録は、このログの記録と異なります。署名を始めません。", s.Witness, s.Checkpoint.Size),
-					fmt.Sprintf("The %d entries that witness %s has seen differ from this log's. It will not sign.", s.Checkpoint.Size, s.Witness)).
-					Hint("ログの保存先が入れ替わっていないか確かめ、監査主体に知らせてください。",
-						"See whether the log's store was swapped, and tell the council.").
-					Because(errors.New("roots differ at one size"))
-			}
 		}
 		answered = append(answered, s.Witness)
 	}
@@ -113,4 +111,60 @@ func (c *Client) CheckHead(ctx context.Context, size uint64, rootAt func(ctx con
 			Because(errors.Join(silent...))
 	}
 	return nil
+}
+
+// compare holds a witness's checkpoint against the log's own.
+func compare(s Seen, own *proof.Checkpoint, prove Prove) error {
+	if own == nil || s.Checkpoint.Size > own.Size {
+		var size uint64
+		if own != nil {
+			size = own.Size
+		}
+		return behind(s.Witness, s.Checkpoint.Size, size)
+	}
+	var hashes []tlog.Hash
+	if n := s.Checkpoint.Size; n > 0 && n < own.Size {
+		var err error
+		if hashes, err = prove(n); err != nil {
+			return fmt.Errorf("couldn't prove consistency from size %d: %w", n, err)
+		}
+	}
+	if err := proof.CheckConsistency(s.Checkpoint, own, hashes); err != nil {
+		return forked(s.Witness, s.Checkpoint.Size, err)
+	}
+	return nil
+}
+
+// probe asks a witness that shows no checkpoint to cosign the head: it does so
+// only if the head continues what it has seen.
+func (c *Client) probe(ctx context.Context, p *peer, own *proof.Checkpoint, prove Prove) error {
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
+	defer cancel()
+	_, err := c.ask(ctx, p, own, prove)
+	var claim claimError
+	switch {
+	case errors.As(err, &claim): // without evidence, but here caution costs little
+		return behind(p.name, claim.size, own.Size)
+	case errors.Is(err, errRefused):
+		return forked(p.name, own.Size, err)
+	}
+	return err
+}
+
+func behind(witness string, seen, own uint64) error {
+	return say.New("witness.ahead",
+		fmt.Sprintf("立会人 %s は %d 件目までの記録を見ていますが、このログには %d 件しかありません。署名を始めません。", witness, seen, own),
+		fmt.Sprintf("Witness %s has seen %d entries, this log has only %d. It will not sign.", witness, seen, own)).
+		Hint("古いバックアップから戻したときは、新しいバックアップか記録の写しから続きを取り込んでください。",
+			"If it was restored from an old backup, bring in the missing entries from a newer one or from a mirror.").
+		Because(errAhead)
+}
+
+func forked(witness string, seen uint64, cause error) error {
+	return say.New("witness.fork",
+		fmt.Sprintf("立会人 %s が見た %d 件までの記録は、このログの記録と異なります。署名を始めません。", witness, seen),
+		fmt.Sprintf("What witness %s has seen up to entry %d differs from this log. It will not sign.", witness, seen)).
+		Hint("ログの保存先が入れ替わっていないか確かめ、監査主体に知らせてください。",
+			"See whether the log's store was swapped, and tell the council.").
+		Because(cause)
 }

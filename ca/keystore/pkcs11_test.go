@@ -209,7 +209,7 @@ func TestLostSessionsUnderLoad(t *testing.T) {
 	h := newHSM(t, "one")
 	k := tokenKey(t, h, time.Now, "one")
 	digest := entry.Sum([]byte("digest"))
-	const losses = 100
+	const losses = 60
 	ctx, stop := context.WithCancel(t.Context())
 	var signed, failed atomic.Int64
 	var wg sync.WaitGroup

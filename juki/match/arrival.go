@@ -170,17 +170,16 @@ func (t *tx) unused(h holders.Holder, r register.Record) ([]register.Export, err
 	return out, nil
 }
 
-// consume marks the exports that this holder accounts for. A file that is
-// older than the newest one was given up when the newest was made.
+// consume marks the export that this holder accounts for: the oldest that no
+// other does. One holder never accounts for two, so a certificate that has yet
+// to arrive always leaves its own behind, or one as old.
 func (t *tx) consume(h holders.Holder, r register.Record) error {
 	xs, err := t.unused(h, r)
-	if err != nil {
+	if err != nil || len(xs) == 0 {
 		return err
 	}
-	for _, x := range xs {
-		t.consumed[x.N] = true
-		t.b.Set(key("u", x.N), nil)
-	}
+	t.consumed[xs[0].N] = true
+	t.b.Set(key("u", xs[0].N), nil)
 	return nil
 }
 

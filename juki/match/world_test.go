@@ -22,8 +22,9 @@ var base = attr.Attributes{Name: "総務　太郎", BirthDate: "319620617", Sex:
 
 // world is a register and its matching, with a hand-made CA side.
 type world struct {
-	t    testing.TB
+	t    tb
 	dir  string
+	fs   kv.FS // nil: the disk
 	at   time.Time
 	reg  *register.Register
 	eng  *match.Engine
@@ -34,24 +35,48 @@ type world struct {
 	gone []uint64
 }
 
+// tb is what testing.TB and rapid.T have in common.
+type tb interface {
+	Helper()
+	Fatal(...any)
+	Fatalf(string, ...any)
+	Errorf(string, ...any)
+}
+
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir(), at: time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC), live: map[uint64]holders.Holder{}}
-	reg, err := register.Open(w.dir+"/identity", register.Config{Now: w.now, KV: kv.Options{CacheBytes: 4 << 20, MemTable: 4 << 20}})
+	w := newWorldOn(t, t.TempDir(), nil)
+	t.Cleanup(w.close)
+	return w
+}
+
+func newWorldOn(t tb, dir string, fs kv.FS) *world {
+	t.Helper()
+	w := &world{t: t, dir: dir, fs: fs, at: time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC), live: map[uint64]holders.Holder{}}
+	reg, err := register.Open(w.dir+"/identity", register.Config{Now: w.now, KV: w.small()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.reg = reg
 	w.open()
-	t.Cleanup(func() { w.eng.Close(); w.reg.Close() })
 	return w
+}
+
+func (w *world) small() kv.Options {
+	return kv.Options{CacheBytes: 1 << 20, MemTable: 1 << 20, FS: w.fs}
+}
+
+func (w *world) close() {
+	if err := errors.Join(w.eng.Close(), w.reg.Close()); err != nil {
+		w.t.Errorf("close: %v", err)
+	}
 }
 
 func (w *world) now() time.Time { return w.at }
 
 func (w *world) open() {
 	w.t.Helper()
-	eng, err := match.Open(w.dir+"/holders", match.Config{Now: w.now, Register: w.reg, KV: kv.Options{CacheBytes: 4 << 20, MemTable: 4 << 20}})
+	eng, err := match.Open(w.dir+"/holders", match.Config{Now: w.now, Register: w.reg, KV: w.small()})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -223,5 +248,3 @@ func (w *world) want(got, want any) {
 		w.t.Errorf("got %v, want %v", got, want)
 	}
 }
-
-func isNotFound(err error) bool { return errors.Is(err, kv.ErrNotFound) }

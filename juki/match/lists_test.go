@@ -1,0 +1,200 @@
+package match_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/sukashi-project/sukashi/internal/attr"
+	"github.com/sukashi-project/sukashi/internal/kv"
+	"github.com/sukashi-project/sukashi/internal/say"
+	"github.com/sukashi-project/sukashi/juki/match"
+	"github.com/sukashi-project/sukashi/juki/register"
+	"github.com/sukashi-project/sukashi/policy/holders"
+)
+
+// One notice per certificate, however often the record changes before it is
+// struck off.
+func TestAlreadyNotified(t *testing.T) {
+	w := holder(t)
+	w.want(w.outcomeOf(1, register.Correction, named("総務　大郎")), match.Notice)
+	w.want(w.outcomeOf(1, register.Reversal, base), match.NoCertificate)
+	w.want(w.outcomeOf(1, register.Death, attr.Attributes{}), match.AlreadyNotified)
+	w.want(w.notices(), "[0]")
+}
+
+func TestListsAreGapless(t *testing.T) {
+	w := newWorld(t)
+	ctx := context.Background()
+	w.resident(1, base)
+	w.issue(base, "")
+	first := w.daily()
+	good := holders.List{Day: "2026-12-24", Seq: 1, Total: 1}
+	for name, l := range map[string]holders.List{
+		"gap":       {Day: "2026-12-24", Seq: 2, Total: 1},
+		"total":     {Day: "2026-12-24", Seq: 1, Total: 2},
+		"same day":  {Day: first.Day, Seq: 1, Total: 1},
+		"stranger":  {Day: "2026-12-24", Seq: 1, Gone: []uint64{5}, Total: 0},
+		"again new": {Day: "2026-12-24", Seq: 1, New: first.New, Total: 2},
+	} {
+		if err := w.eng.ApplyList(ctx, l, 0); say.Code(err) != match.CodeList {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := w.eng.ApplyList(ctx, first, 0); err != nil {
+		t.Errorf("the same list again: %v", err)
+	}
+	if err := w.eng.ApplyList(ctx, good, 0); err != nil {
+		t.Fatal(err)
+	}
+	other := first
+	other.Day = "2026-11-30"
+	c, err := w.eng.CheckList(other)
+	if err != nil || !c.Conflict || c.Known || c.NextSeq != 2 || c.Held != 1 || c.LastDay != good.Day {
+		t.Errorf("check %+v, %v", c, err)
+	}
+}
+
+// What is struck off leaves neither key nor attributes, only that it was.
+func TestStruckOffIsErased(t *testing.T) {
+	w := holder(t)
+	w.strike(0)
+	w.daily()
+	n := 0
+	if err := w.eng.Holders(func(holders.Holder) error { n++; return nil }); err != nil || n != 0 {
+		t.Errorf("%d holders, %v", n, err)
+	}
+	if gone, err := w.eng.Gone(0); err != nil || !gone {
+		t.Errorf("gone %v, %v", gone, err)
+	}
+	w.want(w.outcomeOf(1, register.Death, attr.Attributes{}), match.NoCertificate)
+	values := 0
+	if err := w.eng.Crossed(func(string) { values++ }); err != nil || values != 2 {
+		t.Errorf("%d crossed values, %v", values, err)
+	}
+}
+
+func TestReopen(t *testing.T) {
+	w := holder(t)
+	w.change(1, register.Death, attr.Attributes{})
+	if err := w.eng.Close(); err != nil {
+		t.Fatal(err)
+	}
+	w.open()
+	w.match()
+	w.want(w.notices(), "[0]")
+	if ls, err := w.eng.Lists(); err != nil || len(ls) != 1 || ls[0].Index != 100 {
+		t.Errorf("lists %+v, %v", ls, err)
+	}
+}
+
+// smaller is a register that was restored from an older copy.
+type smaller struct{ *register.Register }
+
+func (smaller) Size() uint64 { return 0 }
+
+func TestOpenRefuses(t *testing.T) {
+	if _, err := match.Open(t.TempDir(), match.Config{}); err == nil {
+		t.Error("opened without a register")
+	}
+	w := holder(t)
+	w.outcomeOf(1, register.Death, attr.Attributes{})
+	if err := w.eng.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, err := match.Open(w.dir+"/holders", match.Config{Now: w.now, Register: smaller{w.reg}})
+	if say.Code(err) != match.CodeBehind {
+		t.Errorf("error %v", err)
+	}
+	s, err := kv.Open(w.dir+"/holders", kv.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := s.NewBatch()
+	b.Set([]byte("m"), []byte(`{"format":9}`))
+	if err := errors.Join(b.Commit(true), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = match.Open(w.dir+"/holders", match.Config{Now: w.now, Register: w.reg}); say.Code(err) != match.CodeVersion {
+		t.Errorf("error %v", err)
+	}
+	w.dir = t.TempDir()
+	w.reg = emptyRegister(t, w)
+	w.open()
+}
+
+func emptyRegister(t *testing.T, w *world) *register.Register {
+	t.Helper()
+	if err := w.reg.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r, err := register.Open(w.dir+"/identity", register.Config{Now: w.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// A step that fails changes nothing; a cancelled context stops between steps.
+func TestMatchStops(t *testing.T) {
+	w := holder(t)
+	w.change(1, register.Death, attr.Attributes{})
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if n, err := w.eng.Match(ctx); n != 0 || !errors.Is(err, context.Canceled) {
+		t.Errorf("%d, %v", n, err)
+	}
+	w.want(w.eng.Cursor(), uint64(0))
+	w.match()
+	w.want(w.eng.Cursor(), uint64(1))
+}
+
+func TestOutboxStates(t *testing.T) {
+	w := holder(t)
+	w.outcomeOf(1, register.Death, attr.Attributes{})
+	if err := w.eng.Deliver(0); err == nil {
+		t.Error("delivered before it was logged")
+	}
+	if err := w.eng.Log(map[uint64]uint64{0: 9}); err == nil {
+		t.Error("logged before it was fixed")
+	}
+	if err := w.eng.Prepare(match.Fixed{ID: 0, Seq: 0, Bytes: []byte("b"), Entry: []byte("e")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok, err := w.eng.NextToSend(); ok || err != nil {
+		t.Error("something to send before it is logged")
+	}
+	if err := w.eng.Log(map[uint64]uint64{0: 9}); err != nil {
+		t.Fatal(err)
+	}
+	for name, f := range map[string]func() error{
+		"prepare":  func() error { return w.eng.Prepare(match.Fixed{ID: 0}) },
+		"stop":     func() error { return w.eng.Stop(0, nil) },
+		"withdraw": func() error { return w.eng.Withdraw(0) },
+		"unknown":  func() error { return w.eng.Deliver(4) },
+	} {
+		if err := f(); err == nil {
+			t.Errorf("%s of a logged notice", name)
+		}
+	}
+	i, ok, err := w.eng.NextToSend()
+	if err != nil || !ok || *i.Index != 9 || i.Entry != nil {
+		t.Fatalf("%+v %v %v", i, ok, err)
+	}
+	if err := w.eng.Reject(i.ID, "N204"); err != nil {
+		t.Fatal(err)
+	}
+	if i, err = w.eng.BySeq(0); err != nil || i.State != match.Rejected || i.Codes[0] != "N204" {
+		t.Errorf("%+v %v", i, err)
+	}
+	if _, err := i.HolderCopy(); err == nil {
+		t.Error("a settled notice still has its holder")
+	}
+	if seq, err := w.eng.NextSeq(); err != nil || seq != 1 {
+		t.Errorf("next %d, %v", seq, err)
+	}
+	days, err := w.eng.Daily()
+	if err != nil || days["2026-11-24"].Rejected != 1 || days["2026-11-24"].Logged != 1 {
+		t.Errorf("days %v, %v", days, err)
+	}
+}

@@ -1,0 +1,45 @@
+# sukashi: build, story, tests. `make help` lists what there is.
+SHELL := /bin/bash
+GO ?= go
+BIN := bin
+# Two cores and a cold cache: bound each test binary, not the whole run.
+TESTFLAGS ?= -timeout 25m
+
+export CGO_ENABLED ?= 1
+
+.PHONY: help build demo test test-short deps vet cover fuzz bench bench-ledger clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+build: ## build bin/sukashi and bin/sukashi-verify
+	@mkdir -p $(BIN)
+	$(GO) build -trimpath -o $(BIN)/sukashi ./cmd/sukashi
+	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/sukashi-verify ./cmd/sukashi-verify
+
+demo: build ## build and tell the whole story once (a temporary directory)
+	$(BIN)/sukashi demo
+
+deps: ## install what the tests need (Debian packages), or say what to install
+	@scripts/deps.sh
+
+vet: ## gofmt, go vet, staticcheck
+	@scripts/vet.sh
+
+test: deps build vet ## everything: vet, all tests, coverage floors
+	@scripts/test.sh $(TESTFLAGS)
+
+test-short: build ## the quick tests only (under three minutes)
+	$(GO) test -short -timeout 5m ./...
+
+fuzz: ## 30 seconds for every fuzz target
+	@scripts/fuzz.sh 30s
+
+bench: ## all benchmarks once
+	$(GO) test -run '^$$' -bench . -benchtime 2s ./...
+
+bench-ledger: ## the ledger's figures beside a bare store's, in one run
+	$(GO) test -run '^$$' -bench Append -benchtime 3s ./ledger/...
+
+clean: ## remove what the build made
+	rm -rf $(BIN) coverage.out

@@ -1,0 +1,263 @@
+package demo
+
+import (
+	"context"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/sukashi-project/sukashi/ca/keystore"
+	"github.com/sukashi-project/sukashi/internal/world"
+	"github.com/sukashi-project/sukashi/ledger/entry"
+	"github.com/sukashi-project/sukashi/ledger/publish"
+	"github.com/sukashi-project/sukashi/policy"
+	"github.com/sukashi-project/sukashi/review/audit"
+	"github.com/sukashi-project/sukashi/review/report"
+	"github.com/sukashi-project/sukashi/review/report/page"
+)
+
+// material is what a council holds: the public log, the files that the CA gave
+// out, and its own members' keys.
+func material(ctx context.Context, w *world.World) (audit.Source, error) {
+	c, err := publish.NewClient(w.Ledger.PublicURL, httpClient())
+	if err != nil {
+		return audit.Source{}, err
+	}
+	cp, err := c.Checkpoint(ctx)
+	if err != nil {
+		return audit.Source{}, err
+	}
+	replayer, err := policy.NewReplayer(ctx, w.Bundle)
+	if err != nil {
+		return audit.Source{}, err
+	}
+	journal, err := journalOf(w.CA.Key)
+	if err != nil {
+		return audit.Source{}, err
+	}
+	return audit.Source{
+		Log: c, Checkpoint: cp, Policy: w.Ledger.Policy,
+		Issuers:      []audit.File{{Name: "issuer.pem", Bytes: w.CA.Ceremony.Issuer}},
+		Certificates: certificates(w), CRLs: lists(w), Journal: journal,
+		Council: w.Members.Keys, Threshold: len(w.Members.Keys),
+		Replay: replayer.Replay, Receipt: c.Proof,
+	}, nil
+}
+
+func journalOf(k keystore.Key) (*audit.Journal, error) {
+	j := &audit.Journal{}
+	err := k.Journal(func(r keystore.Record) error {
+		if r.Use == keystore.UseSign || r.Use == keystore.UseResume {
+			j.Lines = append(j.Lines, audit.JournalLine{Index: r.Index, TBS: r.TBS})
+		}
+		return nil
+	})
+	return j, err
+}
+
+// certificates hands over every certificate that the CA can show.
+func certificates(w *world.World) audit.Files {
+	return func(fn func(audit.File) error) error {
+		n, err := w.CA.Authority.Size()
+		if err != nil {
+			return err
+		}
+		for o := range n {
+			c, err := w.CA.Authority.Certificate(o)
+			if err != nil {
+				return err
+			}
+			if c.DER == nil {
+				continue
+			}
+			if err := fn(audit.File{Name: fmt.Sprintf("certs/%d.pem", o), Bytes: c.DER}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// lists hands over the newest revocation list of each partition.
+func lists(w *world.World) audit.Files {
+	return func(fn func(audit.File) error) error {
+		for _, p := range w.CA.Authority.State().Partitions(w.CA.Key.KeyID()) {
+			c, err := w.CA.Authority.CRL(p)
+			if err != nil {
+				return err
+			}
+			if err := fn(audit.File{Name: "crl/" + p + ".crl", Bytes: c.DER}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+func (t *teller) audit(ctx context.Context) error {
+	t.Step("審議会: ログからすべてを計算しなおす", "The council recomputes everything from the log")
+	defer t.Clock("監査と報告書", "audit and report")()
+	src, err := material(ctx, t.w)
+	if err != nil {
+		return err
+	}
+	begin := time.Now()
+	res, err := audit.Audit(ctx, src, audit.Options{Now: t.w.Now()})
+	if err != nil {
+		return err
+	}
+	took := time.Since(begin)
+	rep, err := report.Build(res, report.Meta{Generated: t.w.Now()})
+	if err != nil {
+		return fmt.Errorf("couldn't make the report: %w", err)
+	}
+	t.Fact("記録 %d 件を %.2f 秒で調べました。判定: A %d、B %d、C %d、D %d。", "%d entries examined in %.2f s. Verdicts: A %d, B %d, C %d, D %d.",
+		res.Size, took.Seconds(), rep.Verdicts.A, rep.Verdicts.B, rep.Verdicts.C, rep.Verdicts.D)
+	for _, f := range res.Findings() {
+		t.Fact("%s(区分 %s): %s", "%s (class %s): %s", f.Check, f.Class, f.Text.In(t.Lang))
+	}
+	if res.Class() == audit.ClassD {
+		return fmt.Errorf("the audit of an honest month found class D")
+	}
+	return t.logReport(ctx, rep)
+}
+
+// logReport puts the report's digest into the log and writes the report with
+// its proof.
+func (t *teller) logReport(ctx context.Context, rep *report.Report) error {
+	b, err := rep.Marshal()
+	if err != nil {
+		return fmt.Errorf("couldn't write the report: %w", err)
+	}
+	logged, err := t.w.Members.Writer.Append(ctx, &entry.ReviewReport{Covers: rep.Log.Size, Digest: entry.Sum(b), Items: rep.Verdicts.Items()})
+	if err != nil {
+		return fmt.Errorf("couldn't log the report: %w", err)
+	}
+	if _, err := t.w.Publish(ctx); err != nil {
+		return err
+	}
+	r, err := t.w.Ledger.Engine.Proof(ctx, logged.Index)
+	if err != nil {
+		return err
+	}
+	html, err := page.Render(rep, page.Options{Lang: t.Lang})
+	if err != nil {
+		return fmt.Errorf("couldn't draw the report: %w", err)
+	}
+	for name, content := range map[string][]byte{"report.json": b, "report.entry.json": logged.Bytes, "report.tlog-proof": r.Marshal(), "report.html": html} {
+		if err := os.WriteFile(filepath.Join(t.dir.Out(), name), content, 0o644); err != nil {
+			return fmt.Errorf("couldn't write %s: %w", name, err)
+		}
+	}
+	t.Fact("報告書の要約値を記録 %d 番に入れました。", "The report's digest is entry %d.", logged.Index)
+	return nil
+}
+
+// finish writes what outsiders read, under the newest published checkpoint.
+func (t *teller) finish(ctx context.Context) error {
+	t.Step("外部の人が読むものを書き出す", "Write what outsiders read")
+	done := t.Clock("証拠ファイルの書き出し", "writing the proof files")
+	if err := t.writeOut(ctx); err != nil {
+		return err
+	}
+	done()
+	t.ending()
+	if !t.Serve {
+		return nil
+	}
+	return t.serve(ctx)
+}
+
+func (t *teller) writeOut(ctx context.Context) error {
+	out := t.dir.Out()
+	e := t.w.Ledger.Engine
+	var indexes []uint64
+	size, err := e.Size(ctx)
+	if err != nil {
+		return err
+	}
+	err = e.Entries(ctx, 0, size, func(i uint64, b []byte) error {
+		p, err := entry.Parse(b)
+		if err != nil {
+			return err
+		}
+		switch p.Body.Kind() {
+		case entry.KindStatusRoot, entry.KindCRLPublished:
+			return nil // each is checked through a receipt or a list
+		}
+		indexes = append(indexes, i)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := publish.Export(ctx, e, filepath.Join(out, "entries"), indexes...); err != nil {
+		return err
+	}
+	endpoints, err := json.MarshalIndent(t.w.Endpoints(), "", "  ")
+	if err != nil {
+		return err
+	}
+	checkpoint, err := e.Checkpoint(ctx)
+	if err != nil {
+		return err
+	}
+	for name, b := range map[string][]byte{
+		"log.vkey": []byte(t.w.Ledger.VKey + "\n"), "witness.policy": t.w.Ledger.PolicyText, "checkpoint": checkpoint,
+		"issuer.pem": pemOf(t.w.CA.Ceremony.Issuer), "ocsp.pem": pemOf(t.w.CA.Ceremony.Responder), "endpoints.json": append(endpoints, '\n'),
+	} {
+		if err := os.WriteFile(filepath.Join(out, name), b, 0o644); err != nil {
+			return fmt.Errorf("couldn't write %s: %w", name, err)
+		}
+	}
+	if err := t.writeCertificates(ctx, out); err != nil {
+		return err
+	}
+	return t.writeCanaries()
+}
+
+func (t *teller) writeCertificates(ctx context.Context, out string) error {
+	err := certificates(t.w)(func(f audit.File) error {
+		return os.WriteFile(filepath.Join(out, filepath.FromSlash(f.Name)), pemOf(f.Bytes), 0o644)
+	})
+	if err != nil {
+		return fmt.Errorf("couldn't write the certificates: %w", err)
+	}
+	err = lists(t.w)(func(f audit.File) error {
+		b := pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: f.Bytes})
+		return os.WriteFile(filepath.Join(out, filepath.FromSlash(f.Name)), b, 0o644)
+	})
+	if err != nil {
+		return fmt.Errorf("couldn't write the revocation lists: %w", err)
+	}
+	for o := range t.town.holders {
+		r, err := t.w.Ledger.Engine.Status(ctx, o)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(out, "receipts", fmt.Sprintf("%d.status", o)), r.Marshal(), 0o644); err != nil {
+			return fmt.Errorf("couldn't write a status receipt: %w", err)
+		}
+	}
+	return nil
+}
+
+// writeCanaries lists, for the canary test, what must never be found outside
+// the register's zone.
+func (t *teller) writeCanaries() error {
+	f, err := os.OpenFile(filepath.Join(t.dir.Juki(), "canaries.txt"), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("couldn't write the canaries: %w", err)
+	}
+	if err := t.w.Juki.Office.WriteCanaries(f); err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+func pemOf(der []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+}

@@ -1,0 +1,5 @@
+package demo
+
+import "context"
+
+func (t *teller) cheat(context.Context) error { return nil }

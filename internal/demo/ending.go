@@ -1,0 +1,41 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"time"
+)
+
+func httpClient() *http.Client { return &http.Client{Timeout: time.Minute} }
+
+// ending says where everything is and what to run next.
+func (t *teller) ending() {
+	out := t.dir.Out()
+	t.Step("時間の内訳", "Where the time went")
+	t.Times()
+	t.Step("ご自分で確かめてください", "Check it yourself")
+	t.Fact("報告書: %s", "Report: %s", filepath.Join(out, "report.html"))
+	t.Fact("        %s", "        %s", filepath.Join(out, "report.json"))
+	t.Fact("検証:   sukashi verify %s", "Verify: sukashi verify %s", filepath.Join(out, "report.json"))
+	fmt.Fprintln(t.out)
+}
+
+// serve keeps the pages open until the context ends.
+func (t *teller) serve(ctx context.Context) error {
+	t.Banner("サーバーは動いています: "+t.w.Ledger.PublicURL+"/  (Ctrl-C で終わります)",
+		"The servers are running: "+t.w.Ledger.PublicURL+"/  (Ctrl-C ends them)")
+	every := time.NewTicker(time.Second)
+	defer every.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-every.C:
+			if _, err := t.w.Publish(ctx); err != nil && ctx.Err() == nil {
+				return err
+			}
+		}
+	}
+}

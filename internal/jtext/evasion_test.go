@@ -208,9 +208,6 @@ var families = []family{
 	{"fillers", "kana between", with("の"), false}, {"fillers", "letter between", with("x"), false}, {"fillers", "kanji between", with("番"), false}, {"fillers", "two characters between", with("番地"), false},
 	{"fillers", "inside a sentence", one(func(c string) string { return "私の番号は" + c + "です" }), false}, {"fillers", "after other digits", one(func(c string) string { return "12" + c }), false},
 	{"fillers", "before other digits", one(func(c string) string { return c + "34" }), false}, {"fillers", "words between", with("ばんごう"), false},
-	{"fillers", "as an address", one(func(c string) string {
-		return fullWidth(c[:4]) + "番地" + fullWidth(c[4:7]) + "の" + fullWidth(c[7:9]) + "　" + fullWidth(c[9:]) + "号"
-	}), false},
 
 	{"split", "two values", func(c string, r *rand.Rand) []string { return chunks(c, 1+r.IntN(10)) }, false}, {"split", "three values", func(c string, _ *rand.Rand) []string { return chunks(c, 3, 7) }, false},
 	{"split", "two values, second first", func(c string, _ *rand.Rand) []string { p := chunks(c, 5); return []string{p[1], p[0]} }, false},
@@ -275,6 +272,9 @@ var families = []family{
 	{"letter rows", "shifted keys", table(")!@#$%^&*("), false}, {"letter rows", "あいう", table("こあいうえおかきくけ"), false}, {"letter rows", "いろは", table("ぬいろはにほへとちり"), false}, {"letter rows", "甲乙丙", table("癸甲乙丙丁戊己庚辛壬"), false},
 	{"letter rows", "zodiac 子丑寅", table("酉子丑寅卯辰巳午未申"), false},
 
+	{"escapes", "numbers of an address", one(func(c string) string {
+		return fullWidth(c[:4]) + "番地" + fullWidth(c[4:7]) + "の" + fullWidth(c[7:9]) + "　" + fullWidth(c[9:]) + "号"
+	}), true},
 	{"escapes", "telephone keypad letters", table(" .ADGJMPTW"), true}, {"escapes", "letters k to t", table("klmnopqrst"), true}, {"escapes", "sound-alikes (goroawase)", listed("わ ひ ふ み よ いつ む な や こ", ""), true},
 	{"escapes", "as many strokes as the digit", table("零一二三王玉伎体門飛"), true}, {"escapes", "one character for each digit, of a secret list", table("春夏秋冬東西南北上下"), true},
 	{"escapes", "capital letters in a text", one(func(c string) string {

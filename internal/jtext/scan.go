@@ -152,8 +152,14 @@ func scanRuns(us []unit) Findings {
 }
 
 // scanGathered looks at all digits of a value taken together, with and without
-// kanji numerals, if they are exactly as many as a number has.
+// kanji numerals, if they are exactly as many as a number has. It leaves plain
+// addresses alone: one honest address in some thousands has eleven digits
+// (１２０９番地１６　２１号棟２１３号), and one in ten of those would be refused
+// for a check digit that is right by chance.
 func scanGathered(us []unit) Findings {
+	if plainAddress(us) {
+		return Findings{}
+	}
 	all, plain := gather(us)
 	f := number(plain)
 	if all != plain {
@@ -187,6 +193,52 @@ func gather(us []unit) (all, plain string) {
 		}
 	}
 	return a.String(), p.String()
+}
+
+// An address has a few numbers of a few digits.
+const (
+	maxNumbers     = 5
+	maxNumberWidth = 4
+)
+
+// plainAddress reports whether a value begins like an address and has no more
+// and no longer numbers than one. Kanji numerals in names of places count as
+// no number.
+func plainAddress(us []unit) bool {
+	if len(us) < 3 || !isAddress(us) {
+		return false
+	}
+	numbers, width := 0, 0
+	for _, u := range us {
+		if u.class != arabic {
+			width = 0
+			continue
+		}
+		if width == 0 {
+			numbers++
+		}
+		if width += len(u.digits); width > maxNumberWidth {
+			return false
+		}
+	}
+	return numbers <= maxNumbers
+}
+
+// isAddress reports whether a value names a prefecture and a municipality
+// before its first digit, as addresses on records do.
+func isAddress(us []unit) bool {
+	prefecture := false
+	for i, u := range us {
+		switch {
+		case u.class == arabic || i > 40:
+			return false
+		case strings.ContainsRune("都道府県", u.r) && i >= 2 && i <= 3:
+			prefecture = true
+		case strings.ContainsRune("市区町村", u.r) && prefecture:
+			return true
+		}
+	}
+	return false
 }
 
 // maxSelectors is how many variation selectors one value may have. Each can

@@ -84,7 +84,7 @@ const maxRuns = 6
 
 func partOf(v string) part {
 	us := units(v)
-	p := part{address: strings.ContainsAny(v, "県都府道") && strings.ContainsAny(v, "市町村区")}
+	p := part{address: strings.ContainsAny(v, "都道府県") && strings.ContainsAny(v, "市区町村")}
 	var run strings.Builder
 	inKanji := 0
 	end := func() {

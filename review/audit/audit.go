@@ -98,7 +98,8 @@ type Source struct {
 	Threshold int
 
 	// Replay decides a logged decision again from its facts (package
-	// review/replay); an error means that the answer differs.
+	// review/replay); an error means that the answer differs, or, when it has a
+	// method CouldNotTell() bool that returns true, that it can't be told.
 	Replay func(ctx context.Context, d entry.Decision) error
 	// Receipt gives an inclusion proof under Checkpoint. It is used only to
 	// find which entry is wrong when the root is.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sukashi-project/sukashi/ledger/entry"
+	"github.com/sukashi-project/sukashi/review/internal/testca"
 )
 
 func TestHonestHistory(t *testing.T) {
@@ -113,5 +114,36 @@ func TestManyBatches(t *testing.T) {
 	}
 	if r.Size != uint64(len(w.entries)) || r.Certificates.Revoked != 1000 {
 		t.Errorf("size %d of %d, revoked %d", r.Size, len(w.entries), r.Certificates.Revoked)
+	}
+}
+
+// TestHolderLists: the lists are recomputed with issues, revocations and
+// expiries around them, and a list made a moment before it was logged.
+func TestHolderLists(t *testing.T) {
+	w := newWorld(t)
+	w.begin()
+	der, h := w.certificate(nagano, func(l *testca.Leaf) { l.NotAfter = w.now.Add(48 * time.Hour) })
+	w.issueThis(der, h) // 0 expires by itself
+	for range 3 {
+		w.issue(nagano)
+	}
+	w.change(1) // revoked before any list: never told
+	w.daily("2026-11-23")
+	list := w.listOfHolders("2026-11-24")
+	w.issue(matsumoto) // between making the list and logging it
+	w.add(entry.ByCALink, &entry.HoldersSent{Holders: list})
+	w.add(entry.ByRegisterLink, &entry.HoldersReceived{Holders: list})
+	w.change(2)
+	w.daily("2026-11-25")
+	w.publish()
+	w.now = w.now.Add(72 * time.Hour)
+	w.holders[0].revokedAt = 1 // the world's way to say: no longer in force
+	w.daily("2026-11-28")
+	w.holders[0].revokedAt = 0
+	w.publish()
+	r := w.audit()
+	c, _ := r.Check("HLD-4")
+	if c.Verdict != Confirmed || c.Examined != 4 {
+		t.Errorf("%s, %d lists, %+v", c.Verdict, c.Examined, c.Findings)
 	}
 }

@@ -45,12 +45,15 @@ type auditor struct {
 	lastRecv uint64        // next notice number that may be received
 	holders  []holderState
 	holderRx int
-	listened uint64 // holders: total after the newest list
+	newNext  []uint64 // issued and in no list of holders yet, in order of issue
+	goneNext []uint64 // revoked and not struck off a list yet, in order of revocation
+	expiries expiries // of the certificates whose files were handed over
+	listened uint64   // holders: total after the newest list
 	lists    []listState
 	byTBS    map[entry.Digest]int // lists by TBS digest
-	newestCL map[string]int       // newest list of each partition
-	parted   map[string][]int     // revocations of each partition, as positions in revs
-	listed   map[string]int       // how many of them the partition's newest list covers
+	newestCL map[listKey]int      // newest list of each series
+	parted   map[listKey][]int    // revocations of each series, as positions in revs
+	listed   map[listKey]int      // how many of them the newest list of the series covers
 	statusOK int                  // revocations already under a status.root
 	policies []policyState
 	replays  map[replayKey]*replayState
@@ -69,7 +72,7 @@ func newAuditor(src Source, o Options) *auditor {
 		src: src, o: o, rules: rules(), tree: newMerkle(),
 		kinds: map[entry.Kind]uint64{}, seqs: map[string]uint64{},
 		keys: map[entry.Digest]*keyState{}, keyTBS: map[uint64]entry.Digest{}, serials: map[serialKey]uint64{}, states: newStates(),
-		byTBS: map[entry.Digest]int{}, newestCL: map[string]int{}, parted: map[string][]int{}, listed: map[string]int{}, replays: map[replayKey]*replayState{},
+		byTBS: map[entry.Digest]int{}, newestCL: map[listKey]int{}, parted: map[listKey][]int{}, listed: map[listKey]int{}, replays: map[replayKey]*replayState{},
 		files: map[entry.Digest]*fileCert{}, points: map[string][]string{}, reports: map[entry.Digest]uint64{},
 		figures: Result{
 			Certificates: CertificateFigures{Grounds: map[string]uint64{}},

@@ -68,12 +68,15 @@ func makeSerialKey(issuer entry.Digest, s string) serialKey {
 type certState struct {
 	serial       serialKey
 	tbs, digest  entry.Digest
+	subject      entry.Digest // subject commitment
 	municipality string
 	at           entry.Time // of the intent
 	intent       uint64     // index + 1 of each; 0: none
 	end          uint64
 	revoked      uint64
 	issued       bool
+	told         bool // in a list of holders
+	gone         bool // struck off again
 	file         *fileCert
 }
 
@@ -95,7 +98,7 @@ func (a *auditor) certIntent(it *item, b *entry.CertIntent) {
 		}
 	}
 	a.issuerUsed(it, b.Issuer)
-	c := certState{serial: makeSerialKey(b.Issuer, b.Serial), tbs: b.TBS, municipality: b.Municipality, at: it.e.At, intent: it.index + 1}
+	c := certState{serial: makeSerialKey(b.Issuer, b.Serial), tbs: b.TBS, subject: b.Subject, municipality: b.Municipality, at: it.e.At, intent: it.index + 1}
 	a.count(ckSerials)
 	if other, twice := a.serials[c.serial]; twice {
 		a.fail(ckSerials, text("記録 %d の発行番号は、番号 %d の証明書ですでに使われています。", "The serial announced at entry %d was used before, by certificate %d.", it.index, other), a.certs[other].intent-1, it.index)
@@ -129,6 +132,7 @@ func (a *auditor) certIssued(it *item, b *entry.CertIssued) {
 		return
 	}
 	c.issued, c.digest = true, b.Certificate
+	a.newNext = append(a.newNext, b.Ordinal)
 	a.states.set(b.Ordinal, stateValid)
 	a.figures.Certificates.Issued++
 	if f := a.files[b.Certificate]; f != nil {

@@ -63,7 +63,7 @@ func (a *auditor) crlFile(f File) {
 	if list.ThisUpdate.After(l.at.Std().Add(a.o.Clock)) {
 		a.failFile(ckCRLContent, f.Name, text("この失効リストの作成時刻が、予告(記録 %d)より後です。", "This revocation list claims to be made after its announcement (entry %d).", l.index), l.index)
 	}
-	if a.newestCL[l.body.Partition] == i && list.NextUpdate.Before(a.o.Now) {
+	if a.newestCL[l.key()] == i && list.NextUpdate.Before(a.o.Now) {
 		a.add(ckCRLTime, Finding{Class: ClassB, Severity: Warn, File: f.Name, Entries: []uint64{l.index},
 			Text: text("区分 %s の最新の失効リストが、次回更新の時刻を過ぎています。", "The newest revocation list of partition %s is past its next update.", l.body.Partition)})
 	}
@@ -111,7 +111,7 @@ func (a *auditor) scope(name string, list *pki.CRL, l *listState) bool {
 // compare holds the list's entries against the revocations in the log.
 func (a *auditor) compare(name string, list *pki.CRL, l *listState) {
 	found := 0
-	for _, i := range a.revokedAt(l.body.Partition, l.body.Covers) {
+	for _, i := range a.revokedAt(l.key(), l.body.Covers) {
 		r := &a.revs[i]
 		c := &a.certs[r.ordinal]
 		e, ok := list.Find(serialText(c.serial))

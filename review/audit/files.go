@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"container/heap"
 	"errors"
 	"fmt"
 	"slices"
@@ -96,6 +97,7 @@ func profileFault(c *pki.Certificate) string {
 // matchFile compares a certificate file with its announcement.
 func (a *auditor) matchFile(it *item, ordinal uint64, c *certState, f *fileCert) {
 	f.matched, c.file = true, f
+	heap.Push(&a.expiries, expiry{f.notAfter, ordinal})
 	a.count(ckCertFiles)
 	if f.tbs != c.tbs {
 		a.failFile(ckCertFiles, f.name, text("番号 %d の証明書は、予告された内容(記録 %d)と違います。", "Certificate %d is not what was announced (entry %d).", ordinal, c.intent-1), c.intent-1, it.index)

@@ -29,6 +29,7 @@ func (a *auditor) holdersSent(it *item, b *entry.HoldersSent) {
 		a.fail(ckHoldersTotal, text("記録 %d の利用者一覧は %d 件ですが、それまでに発行された証明書は %d 件しかありません。",
 			"The list at entry %d has %d holders, but only %d certificates had been issued.", it.index, h.Total, a.states.issued), it.index)
 	}
+	a.holderSet(it, &h)
 	a.listened = h.Total
 	a.holders = append(a.holders, holderState{sent: it.index + 1, at: it.e.At, list: h})
 	a.figures.Holders.Sent++

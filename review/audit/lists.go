@@ -9,6 +9,12 @@ import (
 // fullPartition is the name of the list without partition.
 const fullPartition = "full"
 
+// listKey is one series of revocation lists: each issuer key numbers its own.
+type listKey struct {
+	issuer    entry.Digest
+	partition string
+}
+
 // listState is one crl.published entry.
 type listState struct {
 	index uint64
@@ -17,10 +23,13 @@ type listState struct {
 	file  bool // a file with this content was handed over
 }
 
+func (l *listState) key() listKey { return listKey{l.body.Issuer, l.body.Partition} }
+
 func (a *auditor) crlPublished(it *item, b *entry.CRLPublished) {
 	a.issuerUsed(it, b.Issuer)
 	a.count(ckCRLNumber)
-	if prev, ok := a.newestCL[b.Partition]; ok {
+	key := listKey{b.Issuer, b.Partition}
+	if prev, ok := a.newestCL[key]; ok {
 		p := &a.lists[prev]
 		if p.body.Number >= b.Number {
 			a.fail(ckCRLNumber, text("記録 %d の失効リストの番号 %d が、前の番号 %d より大きくありません。", "The revocation list of entry %d has number %d, which is not above the earlier %d.", it.index, b.Number, p.body.Number), p.index, it.index)
@@ -33,7 +42,7 @@ func (a *auditor) crlPublished(it *item, b *entry.CRLPublished) {
 		a.fail(ckCRLNumber, text("記録 %d は、すでに予告された失効リストをもう一度予告しています。", "Entry %d announces a revocation list that was announced before.", it.index), it.index)
 	}
 	a.byTBS[b.TBS] = len(a.lists)
-	a.newestCL[b.Partition] = len(a.lists)
+	a.newestCL[key] = len(a.lists)
 	a.lists = append(a.lists, listState{index: it.index, at: it.e.At, body: *b})
 	a.listCount(it, b)
 	a.listTimes(it, b)
@@ -48,7 +57,7 @@ func (a *auditor) listCount(it *item, b *entry.CRLPublished) {
 		a.fail(ckCRLCount, text("記録 %d の失効リストは、まだない記録に基づくとしています。", "The revocation list of entry %d claims to reflect entries that did not exist yet.", it.index), it.index)
 		return
 	}
-	revs := a.revokedAt(b.Partition, b.Covers)
+	revs := a.revokedAt(listKey{b.Issuer, b.Partition}, b.Covers)
 	all := uint64(len(revs))
 	if b.Entries == all {
 		return
@@ -58,10 +67,10 @@ func (a *auditor) listCount(it *item, b *entry.CRLPublished) {
 	}
 }
 
-// revokedAt returns positions in revs: the revocations of a partition among
-// the first covers entries.
-func (a *auditor) revokedAt(partition string, covers uint64) []int {
-	revs := a.parted[partition]
+// revokedAt returns positions in revs: the revocations of a series among the
+// first covers entries.
+func (a *auditor) revokedAt(key listKey, covers uint64) []int {
+	revs := a.parted[key]
 	n := sort.Search(len(revs), func(i int) bool { return a.revs[revs[i]].index >= covers })
 	return revs[:n]
 }
@@ -80,9 +89,10 @@ func (a *auditor) expired(revs []int, at entry.Time) (n uint64) {
 // listTimes measures revocation → list. Lists of a partition cover more and
 // more, so each revocation is looked at once for each partition.
 func (a *auditor) listTimes(it *item, b *entry.CRLPublished) {
-	revs := a.revokedAt(b.Partition, b.Covers)
-	done := min(a.listed[b.Partition], len(revs))
-	a.listed[b.Partition] = len(revs)
+	revs := a.revokedAt(listKey{b.Issuer, b.Partition}, b.Covers)
+	key := listKey{b.Issuer, b.Partition}
+	done := min(a.listed[key], len(revs))
+	a.listed[key] = len(revs)
 	for _, i := range revs[done:] {
 		r := &a.revs[i]
 		if r.listed {
@@ -110,13 +120,23 @@ func (a *auditor) finishLists() {
 			a.fail(ckCRLTime, text("記録 %d の失効が、%d 秒たっても失効リストに載っていません。", "The revocation of entry %d is in no revocation list after %d seconds.", r.index, wait), r.index)
 		}
 	}
-	partitions := make([]string, 0, len(a.newestCL))
-	for p := range a.newestCL {
-		partitions = append(partitions, p)
+	newest := make([]int, 0, len(a.newestCL))
+	for _, i := range a.newestCL {
+		newest = append(newest, i)
 	}
-	sort.Strings(partitions)
-	for _, p := range partitions {
-		l := a.lists[a.newestCL[p]]
+	sort.Slice(newest, func(i, j int) bool {
+		x, y := &a.lists[newest[i]], &a.lists[newest[j]]
+		if x.body.Partition != y.body.Partition {
+			return x.body.Partition < y.body.Partition
+		}
+		return x.index < y.index
+	})
+	for _, i := range newest {
+		l := a.lists[i]
+		p := l.body.Partition
+		if k := a.keys[l.body.Issuer]; k != nil && k.retired != 0 {
+			continue // a retired key signs no more lists
+		}
 		a.figures.Lists = append(a.figures.Lists, ListFigure{Partition: p, Number: l.body.Number, Entries: l.body.Entries, Index: l.index, At: l.at})
 		if age := a.o.Now.Unix() - l.at.Std().Unix(); age > int64((a.o.List + a.o.Pending).Seconds()) {
 			a.warn(ckCRLTime, text("区分 %s の失効リストが %d 秒間更新されていません(記録 %d)。", "The revocation list of partition %s has not been renewed for %d seconds (entry %d).", p, age, l.index), l.index)

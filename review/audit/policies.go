@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/x509"
 	"encoding/base64"
+	"errors"
 	"slices"
 
 	"github.com/sukashi-project/sukashi/ledger/entry"
@@ -145,7 +146,7 @@ const codeNotApproved = "N902"
 func (a *auditor) replayAll(ctx context.Context) error {
 	if a.src.Replay == nil {
 		if len(a.replays) > 0 {
-			a.skip(ckReplay, "判定をやり直す仕組みが渡されていません。", "No way to decide again was handed over.")
+			a.skip(ckReplay, "この監査では、判定のやり直しは行っていません。", "Decisions were not made again in this audit.")
 		}
 		return nil
 	}
@@ -159,7 +160,13 @@ func (a *auditor) replayAll(ctx context.Context) error {
 			return err
 		}
 		a.tallies[ckReplay].examined += r.n
-		if err := a.src.Replay(ctx, r.d); err != nil {
+		err := a.src.Replay(ctx, r.d)
+		var open interface{ CouldNotTell() bool }
+		switch {
+		case err == nil:
+		case errors.As(err, &open) && open.CouldNotTell():
+			a.warn(ckReplay, text("判定をやり直せません。その規則が手元にありません(%d 件)。", "It can't be decided again: those rules are not at hand (%d decisions).", r.n), r.entries...)
+		default:
 			a.fail(ckReplay, text("判定をやり直すと、記録された結果になりません(%d 件)。", "Deciding again does not give the logged answer (%d decisions).", r.n), r.entries...)
 		}
 	}

@@ -59,8 +59,10 @@ func (a *auditor) revocation(it *item, b *entry.Revocation) {
 	a.figures.Certificates.Revoked++
 	a.figures.Certificates.Grounds[b.Ground]++
 	for _, p := range []string{fullPartition, c.municipality} {
-		a.parted[p] = append(a.parted[p], len(a.revs))
+		key := listKey{c.serial.issuer, p}
+		a.parted[key] = append(a.parted[key], len(a.revs))
 	}
+	a.goneNext = append(a.goneNext, b.Ordinal)
 	a.revs = append(a.revs, r)
 }
 

@@ -5,12 +5,14 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"crypto/x509"
+	"fmt"
 	"math/big"
 	"testing"
 	"time"
 
 	"github.com/sukashi-project/sukashi/ledger/entry"
 	"github.com/sukashi-project/sukashi/ledger/proof"
+	"github.com/sukashi-project/sukashi/policy/holders"
 	"github.com/sukashi-project/sukashi/review/internal/testca"
 )
 
@@ -139,7 +141,7 @@ var sabotages = []sabotage{
 		b := w.intent(der, &h)
 		b.TBS = other
 		h.intent = w.add(entry.ByCA, b)
-		w.journal.Lines = append(w.journal.Lines, JournalLine{h.intent, other})
+		w.journal.Lines = append(w.journal.Lines, JournalLine{Index: h.intent, TBS: other})
 		w.add(entry.ByCA, &entry.CertIssued{Certificate: entry.Sum(der), Ordinal: 6})
 		w.certs = append(w.certs, File{"certs/6.pem", der})
 	})},
@@ -189,8 +191,8 @@ var sabotages = []sabotage{
 		w.issueThis(der, h)
 	})},
 	{name: "not a certificate", want: "CRT-8", do: after(func(w *world) { w.certs = append(w.certs, File{"x.pem", []byte("x")}) })},
-	{name: "a signature that was not announced", want: "CRT-9", do: after(func(w *world) { w.journal.Lines = append(w.journal.Lines, JournalLine{4, other}) })},
-	{name: "a signature announced at no such entry", want: "CRT-9", do: after(func(w *world) { w.journal.Lines = append(w.journal.Lines, JournalLine{0, other}) })},
+	{name: "a signature that was not announced", want: "CRT-9", do: after(func(w *world) { w.journal.Lines = append(w.journal.Lines, JournalLine{Index: 4, TBS: other}) })},
+	{name: "a signature announced at no such entry", want: "CRT-9", do: after(func(w *world) { w.journal.Lines = append(w.journal.Lines, JournalLine{Index: 0, TBS: other}) })},
 	{name: "an announcement signed twice", want: "CRT-9", do: after(func(w *world) { w.journal.Lines = append(w.journal.Lines, w.journal.Lines[3]) })},
 	{name: "a certificate that the journal doesn't know", want: "CRT-9", do: after(func(w *world) { w.journal.Lines = w.journal.Lines[:3] })},
 
@@ -221,6 +223,25 @@ var sabotages = []sabotage{
 		w.add(entry.ByRegisterLink, &entry.HoldersReceived{Holders: h})
 	})},
 	{name: "two lists on a day", want: "HLD-3", do: after(func(w *world) { w.daily("2026-11-24") })},
+
+	{name: "a holder kept off the list", want: "HLD-4", do: after(func(w *world) {
+		w.issue(nagano)
+		w.issue(nagano)
+		w.listed[6], w.gone[6] = true, true // told to nobody
+		w.daily("2026-11-25")
+	})},
+	{name: "a holder on the list who has no certificate", want: "HLD-4", do: after(func(w *world) {
+		w.issue(nagano)
+		w.holders[6].subject = other
+		w.daily("2026-11-25")
+	})},
+	{name: "a holder struck off who is live", want: "HLD-4", do: after(func(w *world) {
+		h := w.listOfHolders("2026-11-25")
+		h.Gone, h.Total = 1, h.Total-1
+		h.Set = holders.SetDigest(h.Day, 2, nil, []uint64{4}, h.Total)
+		w.add(entry.ByCALink, &entry.HoldersSent{Holders: h})
+		w.add(entry.ByRegisterLink, &entry.HoldersReceived{Holders: h})
+	})},
 
 	// Notices.
 	{name: "a notice number left out", want: "NTC-1", do: after(func(w *world) { w.seqs[entry.ByNoticeSender]++; w.change(4) })},
@@ -284,6 +305,10 @@ var sabotages = []sabotage{
 		w.entries[len(w.entries)-1].Body.(*entry.NoticeSent).Decision.Facts = "0000"
 		w.revoke(4, entry.GroundChange, w.receive(n, d))
 		w.publish()
+	}},
+	{name: "a decision by rules that are not at hand", want: "POL-3", do: func(w *world) {
+		w.replay = func(context.Context, entry.Decision) error { return fmt.Errorf("replay: %w", cantTell{}) }
+		story(w)
 	}},
 	{name: "the wrong rule set", want: "POL-4", do: after(func(w *world) {
 		n, d := w.send(4, entry.ModeReference)
@@ -483,6 +508,12 @@ func TestEveryCheckHasASaboteur(t *testing.T) {
 		}
 	}
 }
+
+// cantTell is what review/replay returns for a bundle that is not at hand.
+type cantTell struct{}
+
+func (cantTell) Error() string      { return "not at hand" }
+func (cantTell) CouldNotTell() bool { return true }
 
 // shorter hands out fewer entries than the log has.
 type shorter struct {

@@ -115,7 +115,7 @@ func (w *world) begin() {
 	w.add(entry.ByLog, &entry.Genesis{Key: w.vkey, Origin: "log.example/audit", Rules: "sukashi-1"})
 	tbs := entry.Sum(w.ca.Cert.RawTBSCertificate)
 	w.add(entry.ByOperator, &entry.KeyCreated{Alg: "p256", Record: entry.Sum([]byte("ceremony")), Role: "issuer", SPKI: entry.Sum(w.ca.SPKI()), TBS: &tbs})
-	w.journal.Lines = append(w.journal.Lines, JournalLine{1, tbs})
+	w.journal.Lines = append(w.journal.Lines, JournalLine{Index: 1, TBS: tbs})
 	w.approve(w.bundle, w.council...)
 }
 
@@ -171,7 +171,7 @@ func (w *world) issue(municipality string) uint64 {
 func (w *world) issueThis(der []byte, h holder) uint64 {
 	b := w.intent(der, &h)
 	h.intent = w.add(entry.ByCA, b)
-	w.journal.Lines = append(w.journal.Lines, JournalLine{h.intent, b.TBS})
+	w.journal.Lines = append(w.journal.Lines, JournalLine{Index: h.intent, TBS: b.TBS})
 	ord := uint64(len(w.holders))
 	w.holders = append(w.holders, h)
 	w.add(entry.ByCA, &entry.CertIssued{Certificate: entry.Sum(der), Ordinal: ord})
@@ -244,7 +244,7 @@ func (w *world) announceList(partition string, der []byte, n, covers uint64) {
 	c, err := pki.ParseCRL(der)
 	must(w.t, err)
 	i := w.add(entry.ByCA, &entry.CRLPublished{Covers: covers, Entries: n, Issuer: entry.Sum(w.ca.SPKI()), Number: c.Number, Partition: partition, TBS: c.TBS})
-	w.journal.Lines = append(w.journal.Lines, JournalLine{i, c.TBS})
+	w.journal.Lines = append(w.journal.Lines, JournalLine{Index: i, TBS: c.TBS})
 }
 
 func (w *world) listContent(partition string) testca.List {

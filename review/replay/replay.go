@@ -15,7 +15,6 @@ package replay
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/sukashi-project/sukashi/ledger/entry"
@@ -27,7 +26,14 @@ var ErrDiffers = policy.ErrReplay
 
 // ErrUnknownBundle means that a decision names a bundle that was not handed
 // over, so it can't be told.
-var ErrUnknownBundle = errors.New("the decision names a policy bundle that is not at hand")
+var ErrUnknownBundle error = unknownBundle{}
+
+type unknownBundle struct{}
+
+func (unknownBundle) Error() string { return "the decision names a policy bundle that is not at hand" }
+
+// CouldNotTell tells the auditor that this is no false decision.
+func (unknownBundle) CouldNotTell() bool { return true }
 
 // Replayer decides again with one or more bundles. It is safe for concurrent use.
 type Replayer struct {

@@ -1,7 +1,6 @@
 package kv
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -45,7 +44,7 @@ func explain(dir string, err error) error {
 	case pebble.IsCorruptionError(err):
 		return say.New(CodeCorrupt, "保存先のファイルが壊れています。", "A file of the store is damaged.").
 			Hint("バックアップから戻すか、複製から作り直してください。壊れたファイルは消さずに残してください。",
-				"Restore a backup or rebuild it from a copy. Keep the damaged files.").Because(err)
+				"Restore a backup or rebuild it from a copy. Keep the damaged files.").Because(hidden{err})
 	case dir != "":
 		return fmt.Errorf("couldn't open the store in %s: %w", dir, err)
 	}
@@ -64,24 +63,52 @@ func isMissing(err error) bool {
 		strings.HasSuffix(err.Error(), "does not exist")
 }
 
-// logger sends Pebble's own messages to slog: its information to debug, since
-// it tells about files and compactions, never about keys.
+// hidden keeps an error for errors.Is and As without its text: Pebble's texts
+// about damage quote keys.
+type hidden struct{ err error }
+
+// Error doesn't tell what a key was.
+func (hidden) Error() string { return "a checksum or a format is wrong" }
+
+// Unwrap returns the error itself.
+func (h hidden) Unwrap() error { return h.err }
+
+// logger sends what Pebble has to say to slog, without arguments: they may
+// quote keys. What is left are the wording and, for a failed system call, its
+// name for the failure.
 type logger struct{ l *slog.Logger }
 
-func (l logger) Infof(format string, args ...any) { l.log(slog.LevelDebug, format, args) }
+// Infof says nothing: Pebble tells about every file.
+func (l logger) Infof(string, ...any) {}
 
-func (l logger) Errorf(format string, args ...any) { l.log(slog.LevelError, format, args) }
+// Errorf logs the wording.
+func (l logger) Errorf(format string, args ...any) { l.log(format, args) }
 
 // Fatalf is called when going on would lose data (a failed write of the log
 // file). The store must not be used any more, and no library may end the
 // process, so it panics; nothing unacknowledged can become acknowledged.
 func (l logger) Fatalf(format string, args ...any) {
-	l.log(slog.LevelError, format, args)
-	panic("kv: " + fmt.Sprintf(format, args...))
+	panic("kv: the store can't go on: " + l.log(format, args))
 }
 
-func (l logger) log(level slog.Level, format string, args []any) {
-	if l.l != nil && l.l.Enabled(context.Background(), level) {
-		l.l.Log(context.Background(), level, "store: "+fmt.Sprintf(format, args...))
+func (l logger) log(format string, args []any) string {
+	cause := ""
+	for _, a := range args {
+		var errno syscall.Errno
+		if err, ok := a.(error); ok && errors.As(err, &errno) {
+			cause = errno.Error()
+		}
+	}
+	if l.l != nil {
+		l.l.Error("store: "+format, "cause", cause)
+	}
+	return format + " " + cause
+}
+
+// corrupted is told about damaged blocks. The read that met them fails with
+// CodeCorrupt; Pebble's own answer would be to end the process.
+func (l logger) corrupted(info pebble.DataCorruptionInfo) {
+	if l.l != nil {
+		l.l.Error("store: a file is damaged", "file", info.Path)
 	}
 }

@@ -86,6 +86,7 @@ func Open(dir string, o Options) (*Store, error) {
 		MemTableSize:                o.MemTable,
 		MemTableStopWritesThreshold: 4,
 		Logger:                      logger{o.Logger},
+		EventListener:               &pebble.EventListener{DataCorruption: logger{o.Logger}.corrupted},
 		ErrorIfNotExists:            o.ReadOnly,
 	}
 	for i := range po.Levels {

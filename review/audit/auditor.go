@@ -226,6 +226,9 @@ func (a *auditor) earlierAt(size uint64) {
 
 // finishEarlier reports checkpoints that are larger than the log: a roll-back.
 func (a *auditor) finishEarlier() {
+	if len(a.src.Earlier) == 0 && len(a.reports) == 0 {
+		a.tallies[ckEarlier].reason = say.Text{} // the first review: there is nothing earlier to hold it against
+	}
 	for ; a.earlierPos < len(a.earlier); a.earlierPos++ {
 		a.fail(ckEarlier, text("以前に %d 件の時点で公開された値がありますが、今のログはそれより短くなっています。",
 			"A hash was published earlier for %d entries, but the log is shorter now.", a.earlier[a.earlierPos].Size))

@@ -150,13 +150,23 @@ func (b *builder) notices() {
 	n := b.r.Notices
 	b.rep.Notices = Notices{Sent: n.Sent, Received: n.Received, Refused: n.Refused, Waiting: n.Waiting, Requests: n.Requests,
 		Modes: counts(n.Modes), Grounds: counts(b.r.Certificates.Grounds), Codes: []CodeCount{}}
-	sentence := map[string]Text{}
-	for _, c := range catalogue.Codes() {
-		sentence[c.Code] = Text{JA: c.JA, EN: c.EN}
-	}
+	sentence := sentences()
 	for _, c := range counts(n.Codes) {
 		b.rep.Notices.Codes = append(b.rep.Notices.Codes, CodeCount{Code: c.Kind, Count: c.Count, Text: sentence[c.Kind]})
 	}
+	b.rep.Security = []Security{}
+	for _, s := range b.r.Security {
+		b.rep.Security = append(b.rep.Security, Security{Index: s.Index, By: s.By, Code: s.Code, Text: sentence[s.Code], Count: s.Count, From: s.From, To: s.To})
+	}
+}
+
+// sentences are the rules' sentences by code.
+func sentences() map[string]Text {
+	out := map[string]Text{}
+	for _, c := range catalogue.Codes() {
+		out[c.Code] = Text{JA: c.JA, EN: c.EN}
+	}
+	return out
 }
 
 func (b *builder) times() {

@@ -63,12 +63,13 @@ type Report struct {
 	Counts    []Count    `json:"counts"`   // 件数の突合
 	Lists     []List     `json:"lists"`    // newest revocation lists
 	Policies  []Policy   `json:"policies"`
-	Sample    Sample     `json:"sample"`  // 抜取検査
-	Changes   Changes    `json:"changes"` // 前回からの変更
-	Open      []Open     `json:"open"`    // 未解決事項
-	Limits    []Text     `json:"limits"`  // what this report can't prove
-	Steps     []Step     `json:"steps"`   // 検証手順
-	Terms     []Term     `json:"terms"`   // 用語
+	Security  []Security `json:"security"` // 保安事象
+	Sample    Sample     `json:"sample"`   // 抜取検査
+	Changes   Changes    `json:"changes"`  // 前回からの変更
+	Open      []Open     `json:"open"`     // 未解決事項
+	Limits    []Text     `json:"limits"`   // what this report can't prove
+	Steps     []Step     `json:"steps"`    // 検証手順
+	Terms     []Term     `json:"terms"`    // 用語
 }
 
 // Point is one review item of the referral (DOMAIN 5.3).
@@ -195,6 +196,17 @@ type Policy struct {
 	Bundle    entry.Digest `json:"bundle"`
 	Approvals uint64       `json:"approvals"`
 	Decisions uint64       `json:"decisions"`
+}
+
+// Security is one security event in the log.
+type Security struct {
+	Index uint64     `json:"index"`
+	By    string     `json:"by"` // role identifier
+	Code  string     `json:"code"`
+	Text  Text       `json:"text"` // the rule's sentence, where the code is a rule's
+	Count uint64     `json:"count"`
+	From  entry.Time `json:"from"`
+	To    entry.Time `json:"to"`
 }
 
 // Sample is what was drawn and opened.

@@ -52,6 +52,18 @@ var groundNames = map[string]report.Text{
 
 func groundName(g string) template.HTML { return named(groundNames, g) }
 
+var roleNames = map[string]report.Text{
+	"log":                   {JA: "ログ", EN: "log"},
+	"operator":              {JA: "運用者", EN: "operator"},
+	"council":               {JA: "審議会", EN: "council"},
+	"ca-server":             {JA: "認証局サーバ", EN: "CA server"},
+	"juki-link-server":      {JA: "住基連携サーバ(認証局側)", EN: "CA's link server"},
+	"ca-link-server":        {JA: "認証局連携サーバ(住基側)", EN: "register's link server"},
+	"ca-link-server/notice": {JA: "認証局連携サーバ(住基側、通知)", EN: "register's link server (notices)"},
+}
+
+func roleName(r string) template.HTML { return named(roleNames, r) }
+
 func named(m map[string]report.Text, k string) template.HTML {
 	if t, ok := m[k]; ok {
 		return both(t)

@@ -85,6 +85,8 @@ func functions(o Options) template.FuncMap {
 		"short":     short,
 		"inc":       func(i int) int { return i + 1 },
 		"notA":      notA,
+		"open":      openItem,
+		"role":      roleName,
 		"len64":     func(n int) uint64 { return uint64(n) },
 	}
 }
@@ -193,6 +195,16 @@ func notA(r *report.Report) []report.Item {
 		}
 	}
 	return out
+}
+
+// openItem returns the open item of a check, or nil.
+func openItem(r *report.Report, check string) *report.Open {
+	for i := range r.Open {
+		if r.Open[i].Check == check {
+			return &r.Open[i]
+		}
+	}
+	return nil
 }
 
 func first(n int, s []uint64) []uint64 { return s[:min(n, len(s))] }

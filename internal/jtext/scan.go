@@ -79,7 +79,7 @@ func scanValue(v string, depth int) Findings {
 	f.add(scanLookalikes(us))
 	f.add(scanSpoken(us))
 	f.add(scanCounted(us))
-	if depth <= maxDepth && !f.ResidentCode {
+	if depth <= maxDepth {
 		f.add(scanEncoded(us, depth))
 	}
 	return f

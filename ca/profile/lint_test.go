@@ -166,7 +166,7 @@ func mustSPKI(t testing.TB, pub any) []byte {
 
 // An unknown critical extension is found.
 func TestCriticalLint(t *testing.T) {
-	tbs := buildUnlinted(t, Resident, nil, nil, nil)
+	tbs := buildUnlinted(t, Resident, func(f *file) { f.Extensions[2].Policies = &policies{Critical: true, OID: "2.999.1"} }, nil, nil)
 	// policies: 06 03 55 1d 20 01 01 ff → an unknown identifier of the same length
 	bad := bytes.Replace(tbs, []byte{0x06, 0x03, 0x55, 0x1d, 0x20, 0x01, 0x01, 0xff}, []byte{0x06, 0x03, 0x55, 0x1d, 0x7f, 0x01, 0x01, 0xff}, 1)
 	if f := Lint(bad); !slices.ContainsFunc(f, func(f Finding) bool { return f.Code == "C19" }) {

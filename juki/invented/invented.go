@@ -91,26 +91,34 @@ func (p *Player) Last() int {
 	return last
 }
 
+// Events returns what happens on a day, once, in order. Days must be asked for
+// in order, each after the day before was applied: a reversal needs to know
+// what it takes back.
+func (p *Player) Events(day int) ([]register.Event, error) {
+	es := p.days[day]
+	delete(p.days, day)
+	for i, e := range es {
+		if e.Kind != register.Reversal {
+			continue
+		}
+		r, err := p.office.Register.Record(e.Code)
+		if err != nil {
+			return nil, err
+		}
+		es[i].Reverts = r.Current().Since - 1
+	}
+	return es, nil
+}
+
 // Day applies and matches what happens on a day, and returns the changes.
 func (p *Player) Day(ctx context.Context, day int) ([]register.Change, error) {
-	var out []register.Change
-	for _, e := range p.days[day] {
-		if e.Kind == register.Reversal {
-			r, err := p.office.Register.Record(e.Code)
-			if err != nil {
-				return out, err
-			}
-			e.Reverts = r.Current().Since - 1
-		}
-		cs, err := p.office.Register.Apply(e)
-		if err != nil {
-			return out, fmt.Errorf("couldn't apply a %s on day %d: %w", e.Kind, day, err)
-		}
-		out = append(out, cs...)
+	es, err := p.Events(day)
+	if err != nil {
+		return nil, err
 	}
-	delete(p.days, day)
-	if _, err := p.office.Matching.Match(ctx); err != nil {
-		return out, fmt.Errorf("couldn't match day %d: %w", day, err)
+	cs, err := p.office.Change(ctx, es...)
+	if err != nil {
+		return cs, fmt.Errorf("couldn't play day %d: %w", day, err)
 	}
-	return out, nil
+	return cs, nil
 }

@@ -128,7 +128,6 @@ func TestCrashAnywhere(t *testing.T) {
 			f(again)
 		}
 		again.check(name)
-		again.http.Close()
 		again.close()
 		if t.Failed() {
 			t.Fatal(name)

@@ -139,7 +139,7 @@ func TestHoldersRefused(t *testing.T) {
 func TestHoldersHTTP(t *testing.T) {
 	w := newWorld(t, "")
 	var err error
-	w.srv, err = link.New(link.Config{Engine: w.eng, Register: w.reg, Log: w.log, Decider: w.dec, Client: w.http.Client(), URL: w.http.URL,
+	w.srv, err = link.New(link.Config{Engine: w.eng, Register: w.reg, Log: w.log, Decider: w.dec, Client: w.http, URL: caURL,
 		Now: w.now, MaxList: 100, Peer: func(r *http.Request) (string, bool) { return r.Host, true }})
 	if err != nil {
 		t.Fatal(err)
@@ -180,12 +180,43 @@ func TestRefusalGoesToAPerson(t *testing.T) {
 	if err != nil || len(cs) != 1 || cs[0].Why != match.Refused || cs[0].Codes[0] != "N204" {
 		t.Fatalf("cases %+v, %v", cs, err)
 	}
+	if i, err := w.eng.Intent(0); err != nil || i.Holder != nil || i.Bytes != nil {
+		t.Errorf("a refusal that stands keeps too much: %v", err)
+	}
 	// The person may have it sent again, under a new number.
 	if err := w.eng.Decide(cs[0].ID, match.Decision{Operator: "op-1", Basis: match.Identified, Notify: []uint64{0}}); err != nil {
 		t.Fatal(err)
 	}
 	w.want(w.mustFlush(), link.Sent{Logged: 1, Delivered: 1})
 	w.want(w.ca.ordinals(), "[1 0]")
+}
+
+// A refusal that the CA side does not count: the notice goes again, in order.
+func TestRefusalThatDoesNotCount(t *testing.T) {
+	w := newWorld(t, "")
+	w.residents(3)
+	left := 3
+	w.ca.passing = func() error {
+		if left--; left >= 0 {
+			return say.New("N206", "見えない", "not seen")
+		}
+		return nil
+	}
+	w.die(0)
+	w.die(1)
+	for range 3 {
+		if _, err := w.flush(); say.Code(err) != link.CodeDown {
+			t.Fatal(err)
+		}
+	}
+	w.restart()
+	w.mustFlush()
+	w.want(w.ca.ordinals(), "[0 1]")
+	w.settled()
+	cs, err := w.eng.Cases(false)
+	if err != nil || len(cs) != 1 || cs[0].Why != match.Refused {
+		t.Errorf("cases %+v, %v", cs, err)
+	}
 }
 
 // denies refuses every notice by one code.
@@ -232,7 +263,7 @@ func TestIssuedIsAsked(t *testing.T) {
 	w.residents(2)
 	asked := errors.New("asked")
 	var answer error = asked
-	srv, err := link.New(link.Config{Engine: w.eng, Register: w.reg, Log: w.log, Decider: w.dec, Client: w.http.Client(), URL: w.http.URL,
+	srv, err := link.New(link.Config{Engine: w.eng, Register: w.reg, Log: w.log, Decider: w.dec, Client: w.http, URL: caURL,
 		Now: w.now, Peer: func(r *http.Request) (string, bool) { return "", false },
 		Issued: func(_ context.Context, ordinal uint64) (bool, error) { return ordinal == 1, answer }})
 	if err != nil {
@@ -293,7 +324,7 @@ func TestOutOfStepKeepsTheNotice(t *testing.T) {
 
 func TestConfig(t *testing.T) {
 	w := newWorld(t, "")
-	good := link.Config{Engine: w.eng, Register: w.reg, Log: w.log, Decider: w.dec, Client: w.http.Client(), URL: w.http.URL,
+	good := link.Config{Engine: w.eng, Register: w.reg, Log: w.log, Decider: w.dec, Client: w.http, URL: caURL,
 		Now: w.now, Peer: func(*http.Request) (string, bool) { return "", false }}
 	for name, f := range map[string]func(*link.Config){
 		"no ledger": func(c *link.Config) { c.Log = nil },

@@ -260,8 +260,7 @@ func (s *Server) sendOne(ctx context.Context, i match.Intent, n *Sent) error {
 		n.Delivered++
 		return s.c.Engine.Deliver(i.ID)
 	case status == http.StatusConflict && say.Code(err) == stepCode:
-		return say.New(CodeStep, "認証局側が期待する通知番号と合いません。", "The CA side expects another notice sequence.").
-			Hint("認証局側が古いバックアップから戻っていないか確かめてください。", "Check whether the CA side was restored from an old backup.").Because(err)
+		return s.outOfStep(*i.Seq, err)
 	case status == http.StatusConflict:
 		n.Rejected++
 		s.c.Logger.Warn("the CA side refused a notice", "code", say.Code(err))
@@ -270,6 +269,23 @@ func (s *Server) sendOne(ctx context.Context, i match.Intent, n *Sent) error {
 		err = fmt.Errorf("the CA side answered with status %d", status)
 	}
 	return errDown(err)
+}
+
+// outOfStep: the CA side expects another sequence. When the notice before was
+// refused, the CA side did not count that refusal (it could not see the entry,
+// say), so that notice goes again first.
+func (s *Server) outOfStep(seq uint64, cause error) error {
+	if seq > 0 {
+		again, err := s.c.Engine.Reopen(seq - 1)
+		if err != nil {
+			return err
+		}
+		if again {
+			return errDown(cause)
+		}
+	}
+	return say.New(CodeStep, "認証局側が期待する通知番号と合いません。", "The CA side expects another notice sequence.").
+		Hint("認証局側が古いバックアップから戻っていないか確かめてください。", "Check whether the CA side was restored from an old backup.").Because(cause)
 }
 
 // post sends exactly the notice's bytes with the fixed headers.

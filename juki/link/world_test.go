@@ -148,7 +148,8 @@ type caSide struct {
 	copies  int                    // duplicates that arrived
 	answer  func(seq uint64) error // nil: take it
 	refused map[uint64]string
-	lose    func() bool // after taking: the answer gets lost
+	passing func() error // a refusal that does not use up the number
+	lose    func() bool  // after taking: the answer gets lost
 	down    bool
 	headers []http.Header
 	gate    *sync.Mutex // held while a notice is taken, where not nil
@@ -198,6 +199,11 @@ func (c *caSide) take(n notice.Notice, b []byte) error {
 		return say.New("N203", "番号", "sequence")
 	}
 	c.check(n, b)
+	if c.passing != nil {
+		if err := c.passing(); err != nil {
+			return err
+		}
+	}
 	if c.answer != nil {
 		if err := c.answer(n.Seq); err != nil {
 			c.refused[n.Seq] = say.Code(err)
@@ -265,7 +271,7 @@ type world struct {
 	log  *memLog
 	log2 ledger.Log // what the server uses
 	ca   *caSide
-	http *httptest.Server
+	http *http.Client
 	srv  *link.Server
 	dec  link.Decider
 
@@ -273,6 +279,25 @@ type world struct {
 	live       int
 	new        []holders.Holder
 	gone       []uint64
+}
+
+const caURL = "https://ca.test"
+
+// direct hands requests to a handler without a network; one that aborts loses
+// its answer.
+type direct struct{ h http.Handler }
+
+func (d direct) RoundTrip(r *http.Request) (resp *http.Response, err error) {
+	defer func() {
+		if recover() != nil {
+			resp, err = nil, errOutage
+		}
+	}()
+	in := r.Clone(r.Context())
+	in.RequestURI = r.URL.RequestURI()
+	rec := httptest.NewRecorder()
+	d.h.ServeHTTP(rec, in)
+	return rec.Result(), nil
 }
 
 // deciders are costly to make and hold no state.
@@ -303,9 +328,9 @@ func newWorldOn(t testing.TB, mode, dir string, fs kv.FS) *world {
 	w := &world{t: t, dir: dir, fs: fs, mode: mode, at: time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC), log: newLog(), dec: shipped(t)}
 	w.log2 = w.log
 	w.ca = &caSide{t: t, log: w.log, keys: map[uint64]holders.Holder{}, refused: map[uint64]string{}}
-	w.http = httptest.NewTLSServer(w.ca)
+	w.http = &http.Client{Transport: direct{w.ca}}
 	w.open()
-	t.Cleanup(func() { w.http.Close(); w.close() })
+	t.Cleanup(w.close)
 	return w
 }
 
@@ -329,7 +354,7 @@ func (w *world) server() {
 	w.t.Helper()
 	var err error
 	w.srv, err = link.New(link.Config{Engine: w.eng, Register: w.reg, Log: w.log2, Decider: w.dec, Mode: w.mode,
-		Client: w.http.Client(), URL: w.http.URL, Now: w.now,
+		Client: w.http, URL: caURL, Now: w.now,
 		Peer: func(r *http.Request) (string, bool) { return entry.ByCALink, true }})
 	if err != nil {
 		w.t.Fatal(err)

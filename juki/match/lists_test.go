@@ -187,6 +187,18 @@ func TestOutboxStates(t *testing.T) {
 	if i, err = w.eng.BySeq(0); err != nil || i.State != match.Rejected || i.Codes[0] != "N204" {
 		t.Errorf("%+v %v", i, err)
 	}
+	if again, err := w.eng.Reopen(0); err != nil || !again {
+		t.Errorf("reopen %v, %v", again, err)
+	}
+	if err := w.eng.Deliver(0); err != nil {
+		t.Error(err)
+	}
+	if again, err := w.eng.Reopen(0); err != nil || again {
+		t.Errorf("reopen of a delivered one %v, %v", again, err)
+	}
+	if i, err = w.eng.Intent(0); err != nil || i.Holder != nil || i.Case == nil {
+		t.Errorf("%+v %v", i, err)
+	}
 	if _, err := i.HolderCopy(); err == nil {
 		t.Error("a settled notice still has its holder")
 	}
@@ -194,7 +206,7 @@ func TestOutboxStates(t *testing.T) {
 		t.Errorf("next %d, %v", seq, err)
 	}
 	days, err := w.eng.Daily()
-	if err != nil || days["2026-11-24"].Rejected != 1 || days["2026-11-24"].Logged != 1 {
+	if err != nil || days["2026-11-24"].Delivered != 1 || days["2026-11-24"].Logged != 1 {
 		t.Errorf("days %v, %v", days, err)
 	}
 }

@@ -47,12 +47,13 @@ type Intent struct {
 	Cause     Cause       `json:"cause"`
 	Made      entry.Time  `json:"made"`
 	Seq       *uint64     `json:"seq,omitempty"`   // notice sequence, from Prepared on
-	Bytes     []byte      `json:"bytes,omitempty"` // the notice, from Prepared on; erased in final states
+	Bytes     []byte      `json:"bytes,omitempty"` // the notice, from Prepared on; erased when settled
 	Entry     []byte      `json:"entry,omitempty"` // its notice.sent entry, exactly as appended; while Prepared
 	Index     *uint64     `json:"index,omitempty"` // ledger index of notice.sent, from Logged on
 	LoggedAt  *entry.Time `json:"loggedAt,omitempty"`
 	SettledAt *entry.Time `json:"settledAt,omitempty"` // when it became final
 	Codes     []string    `json:"codes,omitempty"`     // rule codes of a refusal
+	Case      *uint64     `json:"case,omitempty"`      // the case that the refusal opened
 	Holder    *holderRow  `json:"holder,omitempty"`    // copy, erased in final states
 }
 
@@ -197,9 +198,29 @@ func (t *tx) update(id uint64, from []State, change func(*Intent) error) error {
 	}
 	if i.State.final() {
 		at := t.at
-		i.SettledAt, i.Holder, i.Bytes, i.Entry, i.Cause.Records = &at, nil, nil, nil, nil
+		i.SettledAt = &at
+	}
+	if i.State.final() && i.State != Rejected {
+		i.erase()
 	}
 	return t.set(key("i", id), i)
+}
+
+// erase drops what a settled notice no longer needs.
+func (i *Intent) erase() { i.Holder, i.Bytes, i.Entry, i.Cause.Records = nil, nil, nil, nil }
+
+// passed erases the refused notice before seq: the CA side has answered the
+// next one, so the refusal stands and the notice never goes again.
+func (t *tx) passed(seq uint64) error {
+	if seq == 0 {
+		return nil
+	}
+	i, err := t.e.BySeq(seq - 1)
+	if err != nil || i.State != Rejected {
+		return err
+	}
+	i.erase()
+	return t.set(key("i", i.ID), i)
 }
 
 // step runs one atomic step under the lock.
@@ -265,7 +286,7 @@ func (e *Engine) Deliver(id uint64) error {
 		return t.update(id, []State{Logged}, func(i *Intent) error {
 			i.State = Delivered
 			t.b.Delete(key("d", *i.Seq))
-			return nil
+			return t.passed(*i.Seq)
 		})
 	})
 }
@@ -276,7 +297,30 @@ func (e *Engine) Reject(id uint64, code string) error {
 		return t.update(id, []State{Logged}, func(i *Intent) error {
 			i.State, i.Codes = Rejected, []string{code}
 			t.b.Delete(key("d", *i.Seq))
-			return t.openFor(*i, Refused)
+			if err := t.passed(*i.Seq); err != nil {
+				return err
+			}
+			return t.openFor(i, Refused)
+		})
+	})
+}
+
+// Reopen puts the refused notice with this sequence back, because the CA side
+// still waits for it: it had not looked at the notice itself. It reports
+// whether there was one. Its case stays as it is.
+func (e *Engine) Reopen(seq uint64) (bool, error) {
+	i, err := e.BySeq(seq)
+	if err != nil || i.State != Rejected {
+		return false, err
+	}
+	return true, e.step(true, func(t *tx) error {
+		return t.update(i.ID, []State{Rejected}, func(i *Intent) error {
+			if i.Bytes == nil {
+				return errors.New("the refused notice is erased")
+			}
+			i.State, i.SettledAt = Logged, nil
+			t.b.Set(key("d", seq), nil)
+			return nil
 		})
 	})
 }
@@ -287,7 +331,7 @@ func (e *Engine) Stop(id uint64, codes []string) error {
 	return e.step(true, func(t *tx) error {
 		return t.update(id, []State{Pending, Prepared}, func(i *Intent) error {
 			i.State, i.Codes, i.Seq = Stopped, codes, nil
-			return t.openFor(*i, Denied)
+			return t.openFor(i, Denied)
 		})
 	})
 }
@@ -303,10 +347,15 @@ func (e *Engine) Withdraw(id uint64) error {
 	})
 }
 
-func (t *tx) openFor(i Intent, why Why) error {
+// openFor opens the case of a refused notice, once for each notice.
+func (t *tx) openFor(i *Intent, why Why) error {
+	if i.Case != nil {
+		return nil
+	}
 	id := i.ID
-	_, err := t.open(Case{Why: why, Change: i.Cause.Change, Arrived: i.Cause.Arrived, Intent: &id,
+	n, err := t.open(Case{Why: why, Change: i.Cause.Change, Arrived: i.Cause.Arrived, Intent: &id,
 		Codes: i.Codes, Ordinals: []uint64{i.Ordinal}, Records: i.Cause.Records})
+	i.Case = &n
 	return err
 }
 

@@ -1,9 +1,11 @@
 package rules
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -39,7 +41,7 @@ func Analyse(ctx context.Context, b Bundle, only ...catalogue.Ruleset) (*Analysi
 		}
 	}
 	for rs := range cat {
-		if len(only) > 0 && !contains(only, rs) {
+		if len(only) > 0 && !slices.Contains(only, rs) {
 			delete(cat, rs)
 		}
 	}
@@ -61,21 +63,12 @@ func Analyse(ctx context.Context, b Bundle, only ...catalogue.Ruleset) (*Analysi
 	return a, nil
 }
 
-func contains(rs []catalogue.Ruleset, r catalogue.Ruleset) bool {
-	for _, x := range rs {
-		if x == r {
-			return true
-		}
-	}
-	return false
-}
-
 // restrict drops the modules of other rule sets, which can't matter: packages
 // may not import one another, and modules that no rule set owns are kept.
 func restrict(b Bundle, only []catalogue.Ruleset) (Bundle, error) {
 	files := b.Files()
 	for _, rs := range catalogue.Rulesets() {
-		if !contains(only, rs) {
+		if !slices.Contains(only, rs) {
 			delete(files, "sukashi/"+stem(rs)+".rego")
 		}
 	}
@@ -156,4 +149,20 @@ func readAllow(rs rego.ResultSet, err error) (bool, error) {
 		return false, errUndecided
 	}
 	return v, nil
+}
+
+// SameRuleset reports whether two bundles have the same module, schema and
+// facts for a rule set, so that they decide the same.
+func SameRuleset(a, b Bundle, rs catalogue.Ruleset) bool {
+	for _, name := range []string{"sukashi/" + stem(rs) + ".rego", "schemas/" + stem(rs) + ".json"} {
+		if a.File(name) == nil || !bytes.Equal(a.File(name), b.File(name)) {
+			return false
+		}
+	}
+	ca, err := readCatalogue(a)
+	if err != nil {
+		return false
+	}
+	cb, err := readCatalogue(b)
+	return err == nil && slices.Equal(ca[rs], cb[rs]) && ca[rs] != nil
 }

@@ -22,7 +22,7 @@ func TestWholeLife(t *testing.T) {
 	for _, alg := range []string{"p256", "rsa2048"} {
 		for _, mode := range []string{notice.Reference, notice.Echo} {
 			t.Run(alg+"/"+mode, func(t *testing.T) {
-				w := newWorld(t, worldOptions{alg: alg, mode: mode})
+				w := newWorld(t, worldOptions{alg: alg, mode: mode, disk: true})
 				a, b := w.issue("総務　太郎"), w.issue("総務　花子")
 				if a.Ordinal != 0 || b.Ordinal != 1 {
 					t.Fatalf("ordinals %d %d", a.Ordinal, b.Ordinal)

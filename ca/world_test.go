@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"fmt"
+	"io"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -20,6 +21,7 @@ import (
 	"github.com/sukashi-project/sukashi/ca/profile"
 	"github.com/sukashi-project/sukashi/ca/registry"
 	"github.com/sukashi-project/sukashi/internal/attr"
+	"github.com/sukashi-project/sukashi/internal/kv"
 	"github.com/sukashi-project/sukashi/ledger"
 	"github.com/sukashi-project/sukashi/ledger/entry"
 	"github.com/sukashi-project/sukashi/ledger/proof"
@@ -81,11 +83,17 @@ type world struct {
 	mode    string
 	sender  *ledger.Writer
 	serial  int // of applications
+	logConf trillianlog.Config
+	regFS   *kv.MemFS // nil: real files
+	regWrap kv.FS     // regFS with something in front of it, or nil
+	regDir  string
+	regRand io.Reader
 }
 
 type worldOptions struct {
 	alg  string
 	mode string
+	disk bool // real files instead of a file system in memory
 }
 
 func newWorld(t testing.TB, o worldOptions) *world {
@@ -102,11 +110,15 @@ func newWorld(t testing.TB, o worldOptions) *world {
 	must(t, err)
 	signer, err := note.NewSigner(skey)
 	must(t, err)
-	w.engine, err = trillianlog.Open(ctx, trillianlog.Config{Dir: filepath.Join(w.dir, "ledger"), HeadDir: filepath.Join(w.dir, "head"),
-		Origin: "log.test/1", Signer: signer, VKey: vkey, Now: w.clock.now, CacheBytes: 1 << 20})
-	must(t, err)
-	t.Cleanup(func() { w.engine.Close() })
-	w.log = w.engine
+	w.logConf = trillianlog.Config{Dir: "/ledger", HeadDir: "/head", Origin: "log.test/1", Signer: signer, VKey: vkey,
+		Now: w.clock.now, CacheBytes: 1 << 20}
+	w.regDir, w.regRand = "/registry", rand.Reader
+	if o.disk {
+		w.logConf.Dir, w.logConf.HeadDir, w.regDir = filepath.Join(w.dir, "ledger"), filepath.Join(w.dir, "head"), filepath.Join(w.dir, "registry")
+	} else {
+		w.logConf.FS, w.regFS = kv.NewCrashableFS(), kv.NewCrashableFS()
+	}
+	w.openLog()
 	w.approve()
 	trust, err := proof.LogOnly(vkey)
 	must(t, err)
@@ -123,6 +135,14 @@ func newWorld(t testing.TB, o worldOptions) *world {
 	must(t, err)
 	t.Cleanup(func() { w.sender.Close() })
 	return w
+}
+
+func (w *world) openLog() {
+	w.t.Helper()
+	e, err := trillianlog.Open(ctx, w.logConf)
+	must(w.t, err)
+	w.t.Cleanup(func() { e.Close() })
+	w.engine, w.log = e, e
 }
 
 func (w *world) approve() {
@@ -157,7 +177,14 @@ func (w *world) config() Config {
 func (w *world) tryOpen() error {
 	var err error
 	if w.reg == nil {
-		if w.reg, err = registry.Open(filepath.Join(w.dir, "registry"), registry.Config{Key: w.regKey, Rand: rand.Reader}); err != nil {
+		conf := registry.Config{Key: w.regKey, Rand: w.regRand}
+		if w.regFS != nil {
+			conf.FS = w.regFS
+		}
+		if w.regWrap != nil {
+			conf.FS = w.regWrap
+		}
+		if w.reg, err = registry.Open(w.regDir, conf); err != nil {
 			return err
 		}
 		reg := w.reg

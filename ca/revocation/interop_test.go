@@ -150,6 +150,23 @@ func TestJava(t *testing.T) {
 	javaChecks(w, "", checks, want)
 }
 
+// Known bad: no client but OpenSSL applies a delta list; what only the delta
+// revokes stays valid. So deltas are an offer, and complete lists stay frequent.
+func TestDeltasAreNotApplied(t *testing.T) {
+	w := deltas(t, Full)
+	both, err := os.ReadFile(w.path("base.pem"))
+	w.check(err)
+	delta, err := os.ReadFile(w.path("delta.pem"))
+	w.check(err)
+	w.check(os.WriteFile(w.path("both.pem"), append(both, delta...), 0o600))
+	// GnuTLS uses the last list alone: it even forgets the base.
+	w.want(true, "The certificate is trusted", "certtool", "--verify", "--load-ca-certificate", "root.pem", "--load-crl", "both.pem", "--infile", "early.pem")
+	javaChecks(w, "", [][]string{
+		{"crl", "JDK", "root.pem", "early.pem", "base.der,delta.der"},
+		{"crl", "JDK", "root.pem", "late.pem", "base.der,delta.der"},
+	}, []string{"REVOKED", "VALID"})
+}
+
 func TestBouncyCastle(t *testing.T) {
 	const jars = "/usr/share/java/bcprov.jar:/usr/share/java/bcutil.jar"
 	if _, err := os.Stat("/usr/share/java/bcprov.jar"); err != nil {

@@ -47,21 +47,28 @@ func TestOpenSSLVerify(t *testing.T) {
 	}
 }
 
-func TestOpenSSLDelta(t *testing.T) {
+// deltas has a base list with "early" and a delta with "late".
+func deltas(t *testing.T, partition string) *world {
+	t.Helper()
 	w := newWorld(t, keystore.P256)
 	w.issue("good", "202029")
 	w.revoke(w.issue("early", "202029"), entry.GroundRequest)
 	late := w.issue("late", "202029")
-	first, err := w.lists(true).Build("202029", w.now)
+	first, err := w.lists(true).Build(partition, w.now)
 	w.check(err)
 	w.publish("base", first)
 	w.revoke(late, entry.GroundKeyLeak)
-	delta, err := w.lists(true).BuildDelta("202029", w.now, Base{first.Number, first.Covers})
+	delta, err := w.lists(true).BuildDelta(partition, w.now, Base{first.Number, first.Covers})
 	w.check(err)
 	if delta.Entries != 1 || delta.Number != first.Number+1 {
 		t.Fatalf("delta has %d entries and number %d", delta.Entries, delta.Number)
 	}
 	w.publish("delta", delta)
+	return w
+}
+
+func TestOpenSSLDelta(t *testing.T) {
+	w := deltas(t, "202029")
 	verify := func(ok bool, contains, leaf string, crls ...string) {
 		t.Helper()
 		args := []string{"verify", "-x509_strict", "-CAfile", "root.pem", "-crl_check", "-extended_crl", "-use_deltas"}

@@ -266,10 +266,10 @@ func TestCheckHead(t *testing.T) {
 	r := newRig(t)
 	c, _ := r.client(t, "2")
 	ctx := context.Background()
-	check := func(l *testLog, size int64) error {
-		return c.CheckHead(ctx, l.checkpoint(t, size), func(old uint64) ([]tlog.Hash, error) { return l.prove(t, int64(old), size), nil })
+	rootOf := func(l *testLog) func(context.Context, uint64) (tlog.Hash, error) {
+		return func(_ context.Context, n uint64) (tlog.Hash, error) { return l.root(int64(n)), nil }
 	}
-	if err := c.CheckHead(ctx, nil, nil); err != nil {
+	if err := c.CheckHead(ctx, 0, rootOf(r.l)); err != nil {
 		t.Errorf("new log, new witnesses: %v", err)
 	}
 	if _, err := r.cosign(t, c, 12); err != nil {
@@ -281,44 +281,51 @@ func TestCheckHead(t *testing.T) {
 		}
 	}
 	fork := newLog(t, "a").grow(t, 5, "entry").grow(t, 25, "forked")
-	for _, c := range []struct {
-		name, code string
-		err        error
-	}{
-		{"equal", "", check(r.l, 12)},
-		{"ahead of the witnesses", "", check(r.l, 30)},
-		{"restored from an old backup", "witness.ahead", check(r.l, 11)},
-		{"forked at the same size", "witness.fork", check(fork, 12)},
-		{"forked and longer", "witness.fork", check(fork, 20)},
-		{"head lost", "witness.ahead", c.CheckHead(ctx, nil, nil)},
-		{"head is garbage", "checkpoint.malformed", c.CheckHead(ctx, []byte("x"), nil)},
-	} {
-		if c.code == "" && c.err == nil {
-			continue
-		}
-		if c.err == nil || say.Code(c.err) != c.code {
-			t.Errorf("%s: want %q, got %v", c.name, c.code, c.err)
+	both := func(l *testLog, size int64) [2]error {
+		return [2]error{
+			c.CheckHead(ctx, uint64(size), rootOf(l)),
+			c.CheckSigned(ctx, l.checkpoint(t, size), func(old uint64) ([]tlog.Hash, error) { return l.prove(t, int64(old), size), nil }),
 		}
 	}
-	if err := check(r.l, 11); err == nil || !strings.Contains(err.Error(), "w1") {
-		t.Errorf("the error doesn't name the witness: %v", err)
+	for _, x := range []struct {
+		name, code string
+		errs       [2]error
+	}{
+		{"equal", "", both(r.l, 12)},
+		{"ahead of the witnesses", "", both(r.l, 30)},
+		{"restored from an old backup", "witness.ahead", both(r.l, 11)},
+		{"forked at the same size", "witness.fork", both(fork, 12)},
+		{"forked and longer", "witness.fork", both(fork, 20)},
+		{"everything lost", "witness.ahead", both(r.l, 0)},
+	} {
+		for i, err := range x.errs {
+			if (err == nil) != (x.code == "") || err != nil && (say.Code(err) != x.code || !strings.Contains(err.Error(), "w1")) {
+				t.Errorf("%s (%d): want %q, got %v", x.name, i, x.code, err)
+			}
+		}
+	}
+	if err := c.CheckSigned(ctx, []byte("x"), nil); say.Code(err) != "checkpoint.malformed" {
+		t.Errorf("garbage for a head: %v", err)
 	}
 	sick := errors.New("sick")
-	if err := c.CheckHead(ctx, r.l.checkpoint(t, 13), func(uint64) ([]tlog.Hash, error) { return nil, sick }); !errors.Is(err, sick) {
+	if err := c.CheckHead(ctx, 13, func(context.Context, uint64) (tlog.Hash, error) { return tlog.Hash{}, sick }); !errors.Is(err, sick) {
+		t.Errorf("no root: %v", err)
+	}
+	if err := c.CheckSigned(ctx, r.l.checkpoint(t, 13), func(uint64) ([]tlog.Hash, error) { return nil, sick }); !errors.Is(err, sick) {
 		t.Errorf("no proof: %v", err)
 	}
 	r.broken["w1"].Store(true)
-	if err := check(r.l, 12); err != nil {
+	if err := c.CheckHead(ctx, 12, rootOf(r.l)); err != nil {
 		t.Errorf("one of three silent: %v", err)
 	}
 	r.broken["w2"].Store(true)
-	if err := check(r.l, 12); say.Code(err) != "witness.silent" {
+	if err := c.CheckHead(ctx, 12, rootOf(r.l)); say.Code(err) != "witness.silent" {
 		t.Errorf("two of three silent: %v", err)
 	}
 }
 
-// TestCheckHeadWithoutMonitoring: witnesses that answer add-checkpoint only.
-func TestCheckHeadWithoutMonitoring(t *testing.T) {
+// TestCheckSignedWithoutMonitoring: witnesses that answer add-checkpoint only.
+func TestCheckSignedWithoutMonitoring(t *testing.T) {
 	r := newRig(t)
 	for n, s := range r.servers {
 		h := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
@@ -346,7 +353,7 @@ func TestCheckHeadWithoutMonitoring(t *testing.T) {
 		{"forked and longer", fork, 20, "witness.fork"},
 	} {
 		client, _ := r.client(t, "2") // a fresh start each time
-		err := client.CheckHead(context.Background(), c.l.checkpoint(t, c.size), func(old uint64) ([]tlog.Hash, error) { return c.l.prove(t, int64(old), c.size), nil })
+		err := client.CheckSigned(context.Background(), c.l.checkpoint(t, c.size), func(old uint64) ([]tlog.Hash, error) { return c.l.prove(t, int64(old), c.size), nil })
 		if (err == nil) != (c.code == "") || err != nil && say.Code(err) != c.code {
 			t.Errorf("%s: want %q, got %v", c.name, c.code, err)
 		}

@@ -219,7 +219,7 @@ func TestLiteWitness(t *testing.T) {
 		size int64
 		code string
 	}{{l, 39, "witness.ahead"}, {fork, 40, "witness.fork"}, {l, 40, ""}} {
-		err := c.CheckHead(ctx, x.l.checkpoint(t, x.size), func(old uint64) ([]tlog.Hash, error) { return x.l.prove(t, int64(old), x.size), nil })
+		err := c.CheckSigned(ctx, x.l.checkpoint(t, x.size), func(old uint64) ([]tlog.Hash, error) { return x.l.prove(t, int64(old), x.size), nil })
 		if (err == nil) != (x.code == "") || err != nil && say.Code(err) != x.code {
 			t.Errorf("head of %d: want %q, got %v", x.size, x.code, err)
 		}

@@ -67,32 +67,60 @@ func (c *Client) newest(ctx context.Context, p *peer) (*proof.Checkpoint, error)
 }
 
 // CheckHead is the check before the first signature after a start or a restore
-// (promise P9): no witness may have seen more of the log than head, and what
-// each has seen must be a part of head's tree. head is the log's newest own
-// signed checkpoint, nil for a log that has none yet; prove gives consistency
-// proofs to head's size.
+// (promise P9): no witness may have seen more of the log than size entries, and
+// what each has seen must be a part of this log. rootAt returns the root of
+// the log's first n entries, n <= size.
 //
-// A witness that serves no checkpoints for monitoring (an optional part of the
-// protocol) is asked to cosign head instead. Witnesses that can't be asked
-// count as missing: the others must make up the quorum.
+// Witnesses that can't be asked count as missing: the others must make up the
+// quorum. A witness that shows nothing counts as new. One that never shows
+// anything (monitoring is an optional part of the protocol) is not checked
+// here; it refuses at the first Cosign, and CheckSigned asks it beforehand.
 //
 // Errors: witness.ahead (restored from an old backup), witness.fork,
 // witness.silent. Each names the witness.
-func (c *Client) CheckHead(ctx context.Context, head []byte, prove Prove) error {
-	var own *proof.Checkpoint
-	if head != nil {
-		var err error
-		if own, err = proof.ParseUnverified(head); err != nil {
-			return err
+func (c *Client) CheckHead(ctx context.Context, size uint64, rootAt func(ctx context.Context, n uint64) (tlog.Hash, error)) error {
+	return c.survey(ctx, func(_ *peer, s Seen) error {
+		switch {
+		case s.Checkpoint == nil:
+			return nil
+		case s.Checkpoint.Size > size:
+			return behind(s.Witness, s.Checkpoint.Size, size)
 		}
+		root, err := rootAt(ctx, s.Checkpoint.Size)
+		if err != nil {
+			return fmt.Errorf("couldn't compute the root at size %d: %w", s.Checkpoint.Size, err)
+		}
+		if root != s.Checkpoint.Root {
+			return forked(s.Witness, s.Checkpoint.Size, errors.New("roots differ at one size"))
+		}
+		return nil
+	})
+}
+
+// CheckSigned is CheckHead for a log that has its newest own signed checkpoint
+// at hand. Witnesses that show no checkpoint are asked to cosign head. prove
+// gives consistency proofs to head's size.
+func (c *Client) CheckSigned(ctx context.Context, head []byte, prove Prove) error {
+	own, err := proof.ParseUnverified(head)
+	if err != nil {
+		return err
 	}
+	return c.survey(ctx, func(p *peer, s Seen) error {
+		if s.Checkpoint == nil {
+			return c.probe(ctx, p, own, prove)
+		}
+		return compare(s, own, prove)
+	})
+}
+
+// survey looks at what each witness has seen. Danger ends it, silence counts
+// against the quorum.
+func (c *Client) survey(ctx context.Context, look func(*peer, Seen) error) error {
 	var answered []string
 	var silent []error
 	for i, s := range c.Newest(ctx) {
-		if s.Err == nil && s.Checkpoint == nil && own != nil {
-			s.Err = c.probe(ctx, c.peers[i], own, prove)
-		} else if s.Err == nil && s.Checkpoint != nil {
-			s.Err = compare(s, own, prove)
+		if s.Err == nil {
+			s.Err = look(c.peers[i], s)
 		}
 		switch say.Code(s.Err) {
 		case "witness.ahead", "witness.fork":
@@ -115,12 +143,8 @@ func (c *Client) CheckHead(ctx context.Context, head []byte, prove Prove) error 
 
 // compare holds a witness's checkpoint against the log's own.
 func compare(s Seen, own *proof.Checkpoint, prove Prove) error {
-	if own == nil || s.Checkpoint.Size > own.Size {
-		var size uint64
-		if own != nil {
-			size = own.Size
-		}
-		return behind(s.Witness, s.Checkpoint.Size, size)
+	if s.Checkpoint.Size > own.Size {
+		return behind(s.Witness, s.Checkpoint.Size, own.Size)
 	}
 	var hashes []tlog.Hash
 	if n := s.Checkpoint.Size; n > 0 && n < own.Size {

@@ -142,9 +142,9 @@ var wordNumber = regexp.MustCompile(`^[0-9]{0,3}([A-Z]?[a-z]{0,11}|[A-Z]{1,12})[
 // crowded finds letters that no word has in a row.
 var crowded = regexp.MustCompile(`(?i)[^aeiouy0-9]{4}|^[^aeiouy]{4,}$`)
 
-// wordLike reports whether a token looks like a word, a number or both.
+// wordLike reports whether a token looks like a word, a number (also 575-23) or both.
 func wordLike(t string) bool {
-	return strings.Trim(t, "0123456789") == "" || wordNumber.MatchString(t) && !crowded.MatchString(t)
+	return strings.Trim(t, "0123456789-/+=_") == "" || wordNumber.MatchString(t) && !crowded.MatchString(t)
 }
 
 // spaced finds what may be a piece of an encoding broken up by spaces.

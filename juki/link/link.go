@@ -74,10 +74,13 @@ type Server struct {
 	c       Config
 	notices string // address for M3
 
-	receive sync.Mutex // one M1 at a time
+	receive sync.Mutex   // one M1 at a time
+	refused entry.Digest // guarded by receive: the newest refused list and why
 
-	send   sync.Mutex // one Flush at a time; guards what follows
-	synced bool       // outbox and ledger were compared since the last doubt
+	send sync.Mutex // one Flush at a time
+
+	logging sync.Mutex // held while notices are logged, never while the CA side is waited for
+	synced  bool       // guarded by logging: outbox and ledger were compared since the last doubt
 
 	state    sync.Mutex
 	failures int           // in a row

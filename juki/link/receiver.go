@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/gorilla/mux"
 
@@ -100,7 +101,7 @@ func (s *Server) Receive(ctx context.Context, body []byte, sender string, meta p
 			return nil
 		}
 		if check.Conflict {
-			return s.refuse(ctx, []string{CodeConflict})
+			return s.refuse(ctx, body, []string{CodeConflict})
 		}
 	}
 	d, err := s.decideList(ctx, list, body, sender, meta, check, form.Code() == "")
@@ -108,7 +109,7 @@ func (s *Server) Receive(ctx context.Context, body []byte, sender string, meta p
 		return err
 	}
 	if !d.Allow {
-		return s.refuse(ctx, d.Codes)
+		return s.refuse(ctx, body, d.Codes)
 	}
 	if err := s.stage(ctx, list, body); err != nil {
 		return err
@@ -119,8 +120,8 @@ func (s *Server) Receive(ctx context.Context, body []byte, sender string, meta p
 // syncFirst compares outbox and ledger before a list strikes holders off: a
 // notice that has to be rebuilt needs its holder's key.
 func (s *Server) syncFirst(ctx context.Context) error {
-	s.send.Lock()
-	defer s.send.Unlock()
+	s.logging.Lock()
+	defer s.logging.Unlock()
 	return s.sync(ctx)
 }
 
@@ -158,21 +159,28 @@ func (s *Server) findSent(ctx context.Context, set entry.Digest) (*entry.Holders
 	}
 }
 
-// refuse records the refusal by code (PR-09) and returns it.
-func (s *Server) refuse(ctx context.Context, codes []string) error {
+// refuse records the refusal by code (PR-09) and returns it. The same bytes
+// refused again on the same grounds are recorded once, so that a sender that
+// repeats itself can't fill the ledger.
+func (s *Server) refuse(ctx context.Context, body []byte, codes []string) error {
+	mark := entry.Sum(append([]byte(strings.Join(codes, " ")+"\n"), body...))
+	if mark == s.refused {
+		return &Refused{Codes: codes}
+	}
 	at := entry.At(s.c.Now())
 	seq, err := s.c.Log.NextSeq(ctx, entry.ByRegisterLink)
 	if err != nil {
 		return errLedger(err)
 	}
-	body := &entry.SecurityEvent{Code: "holders.refused." + codes[0], Count: 1, From: at, To: at}
-	b, err := entry.Entry{At: at, By: entry.ByRegisterLink, Seq: seq, Body: body}.Marshal()
+	event := &entry.SecurityEvent{Code: "holders.refused." + codes[0], Count: 1, From: at, To: at}
+	b, err := entry.Entry{At: at, By: entry.ByRegisterLink, Seq: seq, Body: event}.Marshal()
 	if err != nil {
 		return err
 	}
 	if _, err := s.c.Log.Append(ctx, b); err != nil {
 		return errLedger(err)
 	}
+	s.refused = mark
 	return &Refused{Codes: codes}
 }
 

@@ -49,6 +49,8 @@ func (s *Server) Flush(ctx context.Context) (Sent, error) {
 }
 
 func (s *Server) logAll(ctx context.Context, n *Sent) error {
+	s.logging.Lock()
+	defer s.logging.Unlock()
 	for {
 		if err := ctx.Err(); err != nil {
 			return err

@@ -36,7 +36,7 @@ type Cause struct {
 	Change  *uint64  `json:"change,omitempty"`  // a change, by position
 	Arrived bool     `json:"arrived,omitempty"` // found when the holder arrived
 	Case    *uint64  `json:"case,omitempty"`    // a person's decision
-	Records []string `json:"records,omitempty"` // resident codes of the records meant; erased in final states
+	Records []string `json:"records,omitempty"` // resident codes of the records meant; erased when settled
 }
 
 // Intent is one notice in the outbox.
@@ -54,7 +54,7 @@ type Intent struct {
 	SettledAt *entry.Time `json:"settledAt,omitempty"` // when it became final
 	Codes     []string    `json:"codes,omitempty"`     // rule codes of a refusal
 	Case      *uint64     `json:"case,omitempty"`      // the case that the refusal opened
-	Holder    *holderRow  `json:"holder,omitempty"`    // copy, erased in final states
+	Holder    *holderRow  `json:"holder,omitempty"`    // copy, erased when settled
 }
 
 // HolderCopy returns the holder as it was when the notice became due.

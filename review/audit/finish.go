@@ -39,6 +39,6 @@ func (a *auditor) result(cp *proof.Checkpoint) *Result {
 		Answer: spread(a.times.answer), Record: spread(a.times.record), Publish: spread(a.times.publish),
 		List: spread(a.times.list), WholePath: spread(a.times.whole),
 	}
-	r.Checks = a.checks()
+	r.Checks, r.Limits = a.checks(), a.o
 	return &r
 }

@@ -90,6 +90,7 @@ type Result struct {
 	From, To   entry.Time // times of the first and the last entry
 	Kinds      map[entry.Kind]uint64
 	Checks     []Check // all checks, in a fixed order
+	Limits     Options // the limits that were applied, defaults filled in
 
 	Certificates CertificateFigures
 	Notices      NoticeFigures

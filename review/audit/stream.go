@@ -43,8 +43,9 @@ func (a *auditor) stream(ctx context.Context, size uint64) error {
 	var workers sync.WaitGroup
 	for range a.o.Workers {
 		workers.Go(func() {
+			r := &reader{}
 			for b := range work {
-				b.parse()
+				b.parse(r)
 				close(b.done)
 			}
 		})
@@ -101,7 +102,7 @@ func (a *auditor) read(ctx context.Context, size uint64, work, order chan<- *bat
 }
 
 // parse hashes and parses the batch's entries.
-func (b *batch) parse() {
+func (b *batch) parse(r *reader) {
 	b.items = make([]item, len(b.ends))
 	b.leaves = make([][]byte, len(b.ends))
 	start := 0
@@ -110,7 +111,7 @@ func (b *batch) parse() {
 		b.leaves[i] = rfc6962.DefaultHasher.HashLeaf(raw)
 		it := &b.items[i]
 		it.index = b.from + uint64(i)
-		it.e, it.err = entry.Parse(raw)
+		it.e, it.err = r.entryOf(raw)
 		start = end
 	}
 }

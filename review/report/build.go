@@ -25,8 +25,6 @@ type Meta struct {
 	DueDays map[audit.Class]int
 	// Previous is the report before, for ages and changes; nil: this is the first.
 	Previous *Report
-	// Limits are the audit's limits, to be printed beside the measured times.
-	Limits audit.Options
 }
 
 // maxFindings is how many findings of one check the report prints.
@@ -170,7 +168,7 @@ func sentences() map[string]Text {
 }
 
 func (b *builder) times() {
-	t, l := b.r.Times, b.m.Limits
+	t, l := b.r.Times, b.r.Limits
 	for _, x := range []struct {
 		code, ja, en string
 		s            audit.Spread

@@ -41,7 +41,7 @@ func build(t testing.TB, r *audit.Result, m Meta) *Report {
 }
 
 func TestBuildMarshalParse(t *testing.T) {
-	rep := build(t, result(t), Meta{Limits: audit.Options{Revoke: time.Hour}})
+	rep := build(t, result(t), Meta{})
 	b, err := rep.Marshal()
 	if err != nil {
 		t.Fatal(err)
@@ -60,6 +60,9 @@ func TestBuildMarshalParse(t *testing.T) {
 	}
 	if rep.Verdicts.A+rep.Verdicts.B+rep.Verdicts.C+rep.Verdicts.D != uint64(len(rep.Items)) || rep.Verdicts.Items().A != rep.Verdicts.A {
 		t.Errorf("verdicts %+v of %d items", rep.Verdicts, len(rep.Items))
+	}
+	if rep.Times[1].Limit != 3600 || rep.Times[3].Limit != 86400 {
+		t.Errorf("limits of the audit are not printed: %+v", rep.Times)
 	}
 	if len(rep.Referral) != 7 || rep.Notices.Sent != 2 || rep.Notices.Refused != 1 || rep.Notices.Codes[0].Text.JA == "" {
 		t.Errorf("referral %d, notices %+v", len(rep.Referral), rep.Notices)

@@ -25,10 +25,15 @@ func (l *Log) Entries(ctx context.Context, from, to uint64, fn func(uint64, []by
 // Council is the council member's key that approves the story's rules.
 func Council() ed25519.PublicKey { return keyFrom("council").Public().(ed25519.PublicKey) }
 
-func approval(bundle entry.Digest) entry.Approval {
-	return entry.Approval{Key: base64.StdEncoding.EncodeToString(Council()),
-		Sig: base64.StdEncoding.EncodeToString(ed25519.Sign(keyFrom("council"), append([]byte("sukashi/v1/policy.approved\n"), bundle[:]...)))}
+// Approval is the council's approval of a bundle.
+func Approval(bundle entry.Digest) *entry.PolicyApproved {
+	return &entry.PolicyApproved{Bundle: bundle, Capabilities: entry.Sum([]byte("c")), Grammar: entry.Sum([]byte("g")), Scanner: entry.Sum([]byte("s")),
+		Approvals: []entry.Approval{{Key: base64.StdEncoding.EncodeToString(Council()),
+			Sig: base64.StdEncoding.EncodeToString(ed25519.Sign(keyFrom("council"), append([]byte("sukashi/v1/policy.approved\n"), bundle[:]...)))}}}
 }
+
+// Size is the number of entries.
+func (l *Log) Size() uint64 { return uint64(len(l.bytes)) }
 
 // Story is a short history: eight certificates, two notices (one refused
 // once), one request, lists and summaries. It is published at the end.
@@ -36,7 +41,7 @@ func Story(t testing.TB, now time.Time) *Log {
 	l := New(t, "log.nagano.example/jpki-2026", now)
 	dig := func(f string, a ...any) entry.Digest { return entry.Sum(fmt.Appendf(nil, f, a...)) }
 	l.Append(entry.ByOperator, &entry.KeyCreated{Alg: "p256", Record: dig("record"), Role: "issuer", SPKI: dig("issuer")})
-	policy := l.Append(entry.ByCouncil, &entry.PolicyApproved{Approvals: []entry.Approval{approval(dig("bundle"))}, Bundle: dig("bundle"), Capabilities: dig("c"), Grammar: dig("g"), Scanner: dig("s")})
+	policy := l.Append(entry.ByCouncil, Approval(dig("bundle")))
 	decide := func(rules string, codes ...string) entry.Decision {
 		return entry.Decision{Allow: len(codes) == 0, Bundle: dig("bundle"), Codes: append([]string{}, codes...), Engine: "opa-1.22.2", Facts: "ffff", Policy: policy, Ruleset: rules}
 	}

@@ -29,7 +29,7 @@ func sample(t testing.TB) *report.Report {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rep, err := report.Build(r, report.Meta{Generated: start.Add(5 * time.Hour), Limits: audit.Options{Pending: time.Hour, Revoke: time.Hour, Status: 5 * time.Minute, List: 24 * time.Hour}})
+	rep, err := report.Build(r, report.Meta{Generated: start.Add(5 * time.Hour)})
 	if err != nil {
 		t.Fatal(err)
 	}

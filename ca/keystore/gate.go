@@ -209,9 +209,15 @@ func (g *gated) announced(e entry.Entry) (entry.Digest, error) {
 	return tbs, nil
 }
 
-// use uses the key. What a token gives back is believed only after it has been
+// useTimeout bounds one use of a token.
+const useTimeout = 30 * time.Second
+
+// use uses the key. The receipt is spent by now, so a caller who goes away does
+// not stop it: that would waste the intent. What a token gives back is believed only after it has been
 // verified here.
 func (g *gated) use(ctx context.Context, digest []byte) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), useTimeout)
+	defer cancel()
 	sig, err := g.b.sign(ctx, digest, g.alg.Hash())
 	if err != nil {
 		return nil, fmt.Errorf("couldn't use the key: %w", err)

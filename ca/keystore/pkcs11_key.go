@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"math/big"
 	"strings"
+	"unsafe"
 
 	"github.com/miekg/pkcs11"
 	"golang.org/x/crypto/cryptobyte"
@@ -25,13 +26,19 @@ import (
 type Module struct{ ctx *pkcs11.Ctx }
 
 // OpenModule loads and initialises a library such as
-// /usr/lib/softhsm/libsofthsm2.so.
-func OpenModule(path string) (*Module, error) {
+// /usr/lib/softhsm/libsofthsm2.so. Some libraries want a string at that moment
+// (NSS softokn: "configdir='sql:DIR' flags="); for all others it is empty.
+func OpenModule(path, parameters string) (*Module, error) {
 	c := pkcs11.New(path)
 	if c == nil {
 		return nil, errors.New("couldn't load the PKCS #11 library")
 	}
-	if err := c.Initialize(); err != nil {
+	var opts []pkcs11.InitializeOption
+	if parameters != "" {
+		b := append([]byte(parameters), 0)
+		opts = append(opts, pkcs11.InitializeWithReserved(unsafe.Pointer(&b[0]))) // copied by the library during the call
+	}
+	if err := c.Initialize(opts...); err != nil {
 		c.Destroy()
 		return nil, fmt.Errorf("couldn't initialise the PKCS #11 library: %w", err)
 	}

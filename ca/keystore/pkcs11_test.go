@@ -59,7 +59,7 @@ func newHSM(t testing.TB, tokens ...string) *hsm {
 			t.Fatalf("%v: %s", err, out)
 		}
 	}
-	mod, err := OpenModule(softHSM)
+	mod, err := OpenModule(softHSM, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -382,7 +382,7 @@ func TestTokenConfigRefuses(t *testing.T) {
 			t.Errorf("%s: accepted", name)
 		}
 	}
-	if _, err := OpenModule(filepath.Join(h.dir, "nothing.so")); err == nil {
+	if _, err := OpenModule(filepath.Join(h.dir, "nothing.so"), ""); err == nil {
 		t.Error("a library that is not there")
 	}
 	if err := GenerateToken(h.token("one"), LabelIssuer, "rsa1024"); err == nil {
@@ -414,5 +414,61 @@ func BenchmarkTokenSign(b *testing.B) {
 			})
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "sign/s")
 		})
+	}
+}
+
+const softokn = "/usr/lib/x86_64-linux-gnu/libsoftokn3.so"
+
+// newNSS is NSS's software token, another implementation than SoftHSM.
+func newNSS(t *testing.T) Token {
+	t.Helper()
+	if _, err := os.Stat(softokn); err != nil {
+		t.Skip("skipped: libnss3 is not installed")
+	}
+	certutil, err := exec.LookPath("certutil")
+	if err != nil {
+		t.Skip("skipped: libnss3-tools is not installed")
+	}
+	dir := t.TempDir()
+	pw := filepath.Join(dir, "pw")
+	if err := os.WriteFile(pw, []byte(pin+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command(certutil, "-N", "-d", "sql:"+dir, "-f", pw).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	mod, err := OpenModule(softokn, "configdir='sql:"+dir+"' certPrefix='' keyPrefix='' secmod='secmod.db' flags=")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { mod.Close() })
+	return Token{Module: mod, Label: "NSS Certificate DB", PIN: pin}
+}
+
+// Two tokens of different makers with one key: either signs for the other.
+func TestFailoverToAnotherMaker(t *testing.T) {
+	h := newHSM(t, "one")
+	nss := newNSS(t)
+	second := &hsm{t: t, mod: nss.Module}
+	h.load("one", LabelIssuer, rsaKey(), false)
+	second.load(nss.Label, LabelIssuer, rsaKey(), false)
+	l := newLog(t)
+	k, err := OpenToken(TokenConfig{Tokens: []Token{h.token("one"), nss}, Label: LabelIssuer, Gate: GateConfig{Log: l.Policy(), Journal: t.TempDir(), Now: clock}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer k.Close()
+	pools := k.(*gated).b.(*tokens).pools
+	var sigs [2][]byte
+	tbs, logged := intent(t, l, k.KeyID(), 0)
+	if sigs[0], err = k.Sign(t.Context(), tbs, logged.Bytes, logged.Receipt); err != nil || !pools[0].usedLast() {
+		t.Fatalf("first token: %v", err)
+	}
+	destroy(t, h, "one")
+	if sigs[1], err = k.Resume(t.Context(), tbs, logged.Bytes, logged.Receipt); err != nil || !pools[1].usedLast() {
+		t.Fatalf("second token: %v", err)
+	}
+	if !bytes.Equal(sigs[0], sigs[1]) {
+		t.Error("the tokens do not agree")
 	}
 }

@@ -10,7 +10,7 @@ type Module struct{}
 var errNoCgo = errors.New("this program was built without cgo and can't use PKCS #11 tokens")
 
 // OpenModule fails: PKCS #11 needs cgo.
-func OpenModule(string) (*Module, error) { return nil, errNoCgo }
+func OpenModule(path, parameters string) (*Module, error) { return nil, errNoCgo }
 
 // Close does nothing.
 func (*Module) Close() error { return nil }

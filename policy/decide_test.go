@@ -6,10 +6,12 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/sukashi-project/sukashi/ledger/entry"
 	"github.com/sukashi-project/sukashi/policy"
 	"github.com/sukashi-project/sukashi/policy/catalogue"
+	"github.com/sukashi-project/sukashi/policy/notice"
 )
 
 func decider(t testing.TB, index uint64) *policy.Decider {
@@ -185,13 +187,27 @@ func TestApprovals(t *testing.T) {
 	}
 }
 
+// latencies runs f b.N times and reports the median and the 99th percentile.
+func latencies(b *testing.B, f func()) {
+	var took []time.Duration
+	for b.Loop() {
+		start := time.Now()
+		f()
+		took = append(took, time.Since(start))
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)/2].Nanoseconds())/1e3, "p50-µs")
+	b.ReportMetric(float64(took[len(took)*99/100].Nanoseconds())/1e3, "p99-µs")
+	b.ReportMetric(float64(len(took))/b.Elapsed().Seconds(), "per-s")
+}
+
 func BenchmarkDecideAllowed(b *testing.B) {
 	ctx, d, f := context.Background(), decider(b, 3), allTrue(policy.NoticeSend)
-	for b.Loop() {
+	latencies(b, func() {
 		if !d.Decide(ctx, f).Allow {
 			b.Fatal("refused")
 		}
-	}
+	})
 }
 
 func BenchmarkDecideRefused(b *testing.B) {
@@ -199,9 +215,26 @@ func BenchmarkDecideRefused(b *testing.B) {
 	for _, n := range []string{"echo_equals_certified", "no_resident_code", "no_long_digits"} {
 		f.Set(n, false)
 	}
-	for b.Loop() {
+	latencies(b, func() {
 		if d.Decide(ctx, f).Allow {
 			b.Fatal("allowed")
 		}
+	})
+}
+
+// BenchmarkFactsDecisionEntry is all that a receiver does for one notice but
+// the append itself.
+func BenchmarkFactsDecisionEntry(b *testing.B) {
+	for _, mode := range []string{notice.Reference, notice.Echo} {
+		b.Run(mode, func(b *testing.B) {
+			ctx, d, r := context.Background(), decider(b, 3), receive(b, mode)
+			latencies(b, func() {
+				dec := d.Decide(ctx, r.Facts())
+				e := entry.Entry{By: entry.ByCALink, Body: &entry.NoticeReceived{Decision: dec, Digest: r.Sent.Digest, Notice: 3}}
+				if _, err := e.Marshal(); err != nil {
+					b.Fatal(err)
+				}
+			})
+		})
 	}
 }

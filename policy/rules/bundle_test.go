@@ -90,25 +90,3 @@ func TestShippedKeepsTheHouseRules(t *testing.T) {
 		t.Error("an unknown rule set has facts")
 	}
 }
-
-func TestCatalogueIsComplete(t *testing.T) {
-	used := map[string]bool{catalogue.CodeEngine: true}
-	for _, rs := range catalogue.Rulesets() {
-		for _, f := range catalogue.Facts(rs) {
-			used[f.Code] = true
-			if _, ok := catalogue.Lookup(f.Code); !ok {
-				t.Errorf("%s has no sentence", f.Code)
-			}
-		}
-	}
-	last := ""
-	for _, c := range catalogue.Codes() {
-		if !used[c.Code] || c.Code <= last || c.JA == "" || c.EN == "" || c.Text().JA != c.JA {
-			t.Errorf("%s is unused, out of order or without a sentence", c.Code)
-		}
-		last = c.Code
-	}
-	if catalogue.Refusal("ZZZZ").Code != catalogue.CodeEngine {
-		t.Error("an unknown code is not an engine error")
-	}
-}

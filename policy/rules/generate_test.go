@@ -42,6 +42,25 @@ func TestBundleFollowsCatalogue(t *testing.T) {
 	}
 }
 
+// testsOf writes the Rego tests of one rule set, for people with the opa
+// command: opa test policy/rules/bundle/sukashi policy/rules/tests
+func testsOf(rs catalogue.Ruleset) []byte {
+	var b strings.Builder
+	pkg := Package(rs)
+	fmt.Fprintf(&b, "package %s_test\n\nimport data.%s\n\ngood := {\n", pkg, pkg)
+	for _, f := range catalogue.Facts(rs) {
+		fmt.Fprintf(&b, "\t%q: true,\n", f.Name)
+	}
+	fmt.Fprintf(&b, "}\n\ntest_allows_when_all_hold if {\n\t%s.decision == {\"allow\": true, \"codes\": []} with input as good\n}\n", stem(rs))
+	for _, f := range catalogue.Facts(rs) {
+		fmt.Fprintf(&b, "\ntest_%s_false if {\n\tbad := object.union(good, {%q: false})\n", f.Name, f.Name)
+		fmt.Fprintf(&b, "\t%s.decision == {\"allow\": false, \"codes\": {%q}} with input as bad\n}\n", stem(rs), f.Code)
+		fmt.Fprintf(&b, "\ntest_%s_absent if {\n\tbad := object.remove(good, {%q})\n", f.Name, f.Name)
+		fmt.Fprintf(&b, "\tnot %s.allow with input as bad\n}\n", stem(rs))
+	}
+	return []byte(b.String())
+}
+
 func generated(t *testing.T) map[string][]byte {
 	t.Helper()
 	g, err := grammar.Notice().Marshal()
@@ -64,6 +83,7 @@ func generated(t *testing.T) map[string][]byte {
 			cat.Rulesets[rs] = append(cat.Rulesets[rs], catalogueFact{Fact: f.Name, Code: f.Code})
 		}
 		out["sukashi/"+stem(rs)+".rego"] = regoOf(rs)
+		out["../tests/"+stem(rs)+"_test.rego"] = testsOf(rs)
 		out["schemas/"+stem(rs)+".json"] = indent(t, schemaOf(rs))
 	}
 	out[FileCatalogue] = indent(t, cat)

@@ -3,6 +3,7 @@ package prove_test
 import (
 	"bytes"
 	"context"
+	"os"
 	"testing"
 	"time"
 
@@ -10,9 +11,14 @@ import (
 	"github.com/sukashi-project/sukashi/policy/rules/prove"
 )
 
+// TestShippedBundleIsProved runs the proof twice. SUKASHI_POLICY_FULL=1 has it
+// decide every vector of every rule set, which takes minutes.
 func TestShippedBundleIsProved(t *testing.T) {
 	ctx, start := context.Background(), time.Now()
-	c, err := prove.RunWith(ctx, rules.Shipped(), prove.Options{Progress: func(s string) { t.Logf("%6.2fs %s", time.Since(start).Seconds(), s) }})
+	full := os.Getenv("SUKASHI_POLICY_FULL") != ""
+	c, err := prove.RunWith(ctx, rules.Shipped(), prove.Options{Full: full, Progress: func(s string) {
+		t.Logf("%6.2fs %s", time.Since(start).Seconds(), s)
+	}})
 	if err != nil || !c.Holds {
 		t.Fatal(err, c.Failures)
 	}
@@ -25,8 +31,24 @@ func TestShippedBundleIsProved(t *testing.T) {
 			t.Errorf("%+v", g)
 		}
 	}
+	for _, r := range c.Rulesets {
+		if r.Allowed != 1 || r.Exhaustive && r.Enumerated != 1<<len(r.Facts) || full && !r.Exhaustive {
+			t.Errorf("%s: %d of %d allowed", r.Name, r.Allowed, r.Enumerated)
+		}
+	}
+	if full {
+		return
+	}
 	again, err := prove.Run(ctx, rules.Shipped())
 	if err != nil || !bytes.Equal(again.Marshal(), c.Marshal()) || again.Digest() != c.Digest() {
 		t.Errorf("a second run gives another certificate (%v)", err)
+	}
+}
+
+func TestProofCanBeStopped(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if c, err := prove.Run(ctx, rules.Shipped()); err == nil || c.Holds {
+		t.Error("a stopped proof holds")
 	}
 }

@@ -88,6 +88,8 @@ func TestScanFindings(t *testing.T) {
 		want   Findings
 	}{
 		{nil, Findings{}}, {[]string{""}, Findings{}}, {[]string{"総務　太郎", "長野県長野市大字鶴賀１２３番地４"}, Findings{}},
+		{[]string{"長野県長野市大字鶴賀９９９９番地９０　００号棟０１７号"}, Findings{}}, // a plain address, whatever its digits
+		{[]string{"長野県長野市大字鶴賀９９９９９番地０００の０１７"}, Findings{ResidentCode: true}},
 		{[]string{"昭和37年6月17日", "令和8年11月23日"}, Findings{}},
 		{[]string{code}, Findings{ResidentCode: true, LongDigits: true}},
 		{[]string{"９９９９９－０００－０１７"}, Findings{ResidentCode: true, LongDigits: true}},

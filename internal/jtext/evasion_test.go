@@ -272,8 +272,9 @@ var families = []family{
 	{"letter rows", "shifted keys", table(")!@#$%^&*("), false}, {"letter rows", "あいう", table("こあいうえおかきくけ"), false}, {"letter rows", "いろは", table("ぬいろはにほへとちり"), false}, {"letter rows", "甲乙丙", table("癸甲乙丙丁戊己庚辛壬"), false},
 	{"letter rows", "zodiac 子丑寅", table("酉子丑寅卯辰巳午未申"), false},
 
-	{"escapes", "numbers of an address", one(func(c string) string {
-		return fullWidth(c[:4]) + "番地" + fullWidth(c[4:7]) + "の" + fullWidth(c[7:9]) + "　" + fullWidth(c[9:]) + "号"
+	{"escapes", "the numbers of an address", one(func(c string) string {
+		c = fullWidth(c)
+		return "長野県長野市大字鶴賀" + c[:12] + "番地" + c[12:21] + "　コーポあずさ" + c[21:] + "号"
 	}), true},
 	{"escapes", "telephone keypad letters", table(" .ADGJMPTW"), true}, {"escapes", "letters k to t", table("klmnopqrst"), true}, {"escapes", "sound-alikes (goroawase)", listed("わ ひ ふ み よ いつ む な や こ", ""), true},
 	{"escapes", "as many strokes as the digit", table("零一二三王玉伎体門飛"), true}, {"escapes", "one character for each digit, of a secret list", table("春夏秋冬東西南北上下"), true},

@@ -121,11 +121,12 @@ func reversed(s string) string {
 const maxGap = 2
 
 // scanRuns looks at digits with separators between them, and with up to maxGap
-// other characters between.
+// other characters between; the latter not in plain addresses (scanGathered
+// says why).
 func scanRuns(us []unit) Findings {
 	var f Findings
 	var near, far strings.Builder
-	gap := 0
+	gap, address := 0, plainAddress(us)
 	end := func(b *strings.Builder, long bool) {
 		if b.Len() >= 11 {
 			f.LongDigits = f.LongDigits || long
@@ -141,13 +142,15 @@ func scanRuns(us []unit) Findings {
 			gap = 0
 		case u.class == other:
 			end(&near, true)
-			if gap++; gap > maxGap {
+			if gap++; gap > maxGap && !address {
 				end(&far, false)
 			}
 		}
 	}
 	end(&near, true)
-	end(&far, false)
+	if !address {
+		end(&far, false)
+	}
 	return f
 }
 

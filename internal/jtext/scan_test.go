@@ -41,13 +41,16 @@ func randomCode(r *rand.Rand) string {
 }
 
 // plant writes the parts of a hidden code into a form: one part goes to the
-// end of the name, the reading or the address in turn, more parts to several.
+// end of the name, the reading or the address in turn, more parts to several, an
+// address in the place of the address.
 func plant(values []string, parts []string, turn int) []string {
 	out := append([]string{}, values...)
 	slots := []int{1, 2, 0}
 	for i, p := range parts {
 		s := slots[(turn+i)%3]
 		switch {
+		case strings.HasPrefix(p, "長野県"):
+			out[2], out[4] = p, ""
 		case len(parts) == 1 && s == 2:
 			out[2] += "　" + p
 		case len(parts) == 1:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/sukashi-project/sukashi/internal/say"
@@ -122,13 +123,22 @@ func (b *builder) items() {
 func basis(c audit.Check) Text {
 	switch c.Verdict {
 	case audit.Confirmed:
-		return Text{JA: fmt.Sprintf("%d 件をすべて確かめ、例外はありませんでした。", c.Examined), EN: fmt.Sprintf("All %d were examined; there was no exception.", c.Examined)}
+		return Text{JA: fmt.Sprintf("全 %s 件を確認、例外なし。", Number(c.Examined)), EN: fmt.Sprintf("All %s examined, no exception.", Number(c.Examined))}
 	case audit.Empty:
-		return Text{JA: "期間中に該当する記録はありませんでした。", EN: "There was no such record in the period."}
+		return Text{JA: "該当する記録なし。", EN: "No such record."}
 	case audit.NotChecked:
-		return Text{JA: "確かめていません。" + c.Reason.JA, EN: "Not checked. " + c.Reason.EN}
+		return Text{JA: "未確認。" + c.Reason.JA, EN: "Not checked. " + c.Reason.EN}
 	}
-	return Text{JA: fmt.Sprintf("%d 件を確かめ、%d 件の指摘があります。", c.Examined, c.Total), EN: fmt.Sprintf("%d were examined, with %d findings.", c.Examined, c.Total)}
+	return Text{JA: fmt.Sprintf("%s 件を確認、指摘 %s 件。", Number(c.Examined), Number(c.Total)), EN: fmt.Sprintf("%s examined, %s findings.", Number(c.Examined), Number(c.Total))}
+}
+
+// Number writes a count with its thousands separated: 1,234,567.
+func Number(n uint64) string {
+	s := strconv.FormatUint(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
 }
 
 func (b *builder) referral() {
@@ -148,6 +158,10 @@ func (b *builder) notices() {
 	n := b.r.Notices
 	b.rep.Notices = Notices{Sent: n.Sent, Received: n.Received, Refused: n.Refused, Waiting: n.Waiting, Requests: n.Requests,
 		Modes: counts(n.Modes), Grounds: counts(b.r.Certificates.Grounds), Codes: []CodeCount{}}
+	// The order of the Act's articles, not of letters: Article 9 before 10.
+	slices.SortStableFunc(b.rep.Notices.Grounds, func(x, y KindCount) int {
+		return cmp.Compare(slices.Index(entry.Grounds, x.Kind), slices.Index(entry.Grounds, y.Kind))
+	})
 	sentence := sentences()
 	for _, c := range counts(n.Codes) {
 		b.rep.Notices.Codes = append(b.rep.Notices.Codes, CodeCount{Code: c.Kind, Count: c.Count, Text: sentence[c.Kind]})
@@ -211,6 +225,9 @@ func (b *builder) rest() {
 	for _, l := range b.r.Lists {
 		rep.Lists = append(rep.Lists, List{Partition: l.Partition, Number: l.Number, Entries: l.Entries, Index: l.Index, At: l.At})
 	}
+	slices.SortStableFunc(rep.Lists, func(x, y List) int { // the complete list first
+		return cmp.Compare(b2i(x.Partition != "full"), b2i(y.Partition != "full"))
+	})
 	for _, p := range b.r.Policies {
 		rep.Policies = append(rep.Policies, Policy{Index: p.Index, At: p.At, Bundle: p.Bundle, Approvals: uint64(p.Approvals), Decisions: p.Decisions})
 	}
@@ -222,6 +239,13 @@ func (b *builder) rest() {
 		rep.Sample.Opened = append(rep.Sample.Opened, Opened{Notice: o.Notice, Ordinal: o.Ordinal, Index: o.Index})
 	}
 	rep.Limits, rep.Steps, rep.Terms = slices.Clone(limits), slices.Clone(steps), slices.Clone(terms)
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 func (b *builder) changes() error {

@@ -3,6 +3,7 @@ package page
 import (
 	"fmt"
 	"html/template"
+	"strconv"
 	"strings"
 
 	"github.com/sukashi-project/sukashi/review/report"
@@ -25,7 +26,7 @@ func flow(r *report.Report) template.HTML {
 	}
 	listed := uint64(0)
 	for _, t := range r.Times {
-		if t.Code == "publish" {
+		if t.Code == "whole" {
 			listed = t.N
 		}
 	}
@@ -33,7 +34,7 @@ func flow(r *report.Report) template.HTML {
 		{"通知の送信", "notices sent", r.Notices.Sent},
 		{"通知の受領", "received", r.Notices.Received},
 		{"異動による失効", "revoked (Art. 12)", art12},
-		{"状態の公開(全失効)", "published (all)", listed},
+		{"失効の公開", "published", listed},
 	}
 	var b strings.Builder
 	b.WriteString(`<svg viewBox="0 0 920 150" role="img" aria-labelledby="flow-t" class="figure">`)
@@ -71,9 +72,9 @@ func arrow(b *strings.Builder, x int, t report.Timing) {
 func plain(s int64, ja bool) string {
 	unit := func(n int64, j, e string) string {
 		if ja {
-			return num(n) + j
+			return strconv.FormatInt(n, 10) + j
 		}
-		return num(n) + " " + e
+		return strconv.FormatInt(n, 10) + " " + e
 	}
 	switch {
 	case s < 120:

@@ -3,6 +3,7 @@ package page
 import (
 	"html/template"
 
+	"github.com/sukashi-project/sukashi/internal/municipality"
 	"github.com/sukashi-project/sukashi/review/report"
 )
 
@@ -74,6 +75,9 @@ func named(m map[string]report.Text, k string) template.HTML {
 func partition(p string) template.HTML {
 	if p == "full" {
 		return both(report.Text{JA: "全体", EN: "complete"})
+	}
+	if m, ok := municipality.Lookup(p); ok {
+		return both(report.Text{JA: m.Kanji() + " (" + p + ")", EN: m.Roman + " (" + p + ")"})
 	}
 	return both(report.Text{JA: "市町村 " + p, EN: "municipality " + p})
 }

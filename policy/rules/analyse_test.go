@@ -172,18 +172,37 @@ func TestHouseRules(t *testing.T) {
 	}
 }
 
-func BenchmarkAllows(b *testing.B) {
-	ctx, a := context.Background(), analysis(b)
-	n := len(a.Facts(catalogue.NoticeSend))
-	i := 0
-	for b.Loop() {
-		v := make([]bool, n)
-		for j := range v {
-			v[j] = i>>j&1 == 1
+func TestCountAllowed(t *testing.T) {
+	ctx, a := context.Background(), analysis(t, catalogue.Revoke)
+	total := 0
+	for first := range uint64(3) {
+		n, err := a.CountAllowed(ctx, catalogue.Revoke, first, 3)
+		if err != nil {
+			t.Fatal(err)
 		}
-		i++
-		if _, err := a.Allows(ctx, catalogue.NoticeSend, v); err != nil {
+		total += n
+	}
+	if total != 1 {
+		t.Errorf("%d vectors are allowed", total)
+	}
+	done, cancel := context.WithCancel(ctx)
+	cancel()
+	if _, err := a.CountAllowed(done, catalogue.Revoke, 0, 1); err == nil {
+		t.Error("a stopped enumeration has a result")
+	}
+	if _, err := a.CountAllowed(ctx, "no-such-set", 0, 1); err == nil {
+		t.Error("an unknown rule set is enumerated")
+	}
+}
+
+func BenchmarkEnumerate(b *testing.B) {
+	ctx, a := context.Background(), analysis(b, catalogue.Revoke)
+	n := 0
+	for b.Loop() {
+		if _, err := a.CountAllowed(ctx, catalogue.Revoke, 0, 1); err != nil {
 			b.Fatal(err)
 		}
+		n += 1 << len(a.Facts(catalogue.Revoke))
 	}
+	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "vectors/s")
 }

@@ -27,16 +27,7 @@ func enumerate(ctx context.Context, a *rules.Analysis, rs catalogue.Ruleset, k i
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			v := make([]bool, k)
-			for i := w; i < 1<<k && errs[w] == nil; i += workers {
-				for j := range v {
-					v[j] = i>>j&1 == 1
-				}
-				var ok bool
-				if ok, errs[w] = a.Allows(ctx, rs, v); ok {
-					counts[w]++
-				}
-			}
+			counts[w], errs[w] = a.CountAllowed(ctx, rs, uint64(w), uint64(workers))
 		}()
 	}
 	wg.Wait()

@@ -26,6 +26,8 @@ type Meta struct {
 	DueDays map[audit.Class]int
 	// Previous is the report before, for ages and changes; nil: this is the first.
 	Previous *Report
+	// Steps are the verification steps; nil: the usual ones.
+	Steps []Step
 }
 
 // maxFindings is how many findings of one check the report prints.
@@ -239,6 +241,9 @@ func (b *builder) rest() {
 		rep.Sample.Opened = append(rep.Sample.Opened, Opened{Notice: o.Notice, Ordinal: o.Ordinal, Index: o.Index})
 	}
 	rep.Limits, rep.Steps, rep.Terms = slices.Clone(limits), slices.Clone(steps), slices.Clone(terms)
+	if b.m.Steps != nil {
+		rep.Steps = slices.Clone(b.m.Steps)
+	}
 }
 
 func b2i(b bool) int {

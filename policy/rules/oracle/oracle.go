@@ -21,6 +21,9 @@ import (
 	"github.com/sukashi-project/sukashi/policy/catalogue"
 )
 
+// EngineID is the Cedar engine and its version; a test holds it against go.mod.
+const EngineID = "cedar-go-1.9.0"
+
 //go:embed rules.cedar
 var rules []byte
 

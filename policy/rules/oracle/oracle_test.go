@@ -114,3 +114,14 @@ func TestOracleRefusesNonsense(t *testing.T) {
 		t.Error("Go decides a short vector")
 	}
 }
+
+func TestEngineID(t *testing.T) {
+	mod, err := os.ReadFile("../../../go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	version := strings.TrimPrefix(oracle.EngineID, "cedar-go-")
+	if !strings.Contains(string(mod), "github.com/cedar-policy/cedar-go v"+version+"\n") {
+		t.Errorf("go.mod has another version than %s", oracle.EngineID)
+	}
+}

@@ -23,11 +23,11 @@ import (
 	"encoding/json"
 	"errors"
 	"runtime"
-	"runtime/debug"
 
 	"github.com/sukashi-project/sukashi/internal/jtext"
 	"github.com/sukashi-project/sukashi/ledger/entry"
 	"github.com/sukashi-project/sukashi/policy/rules"
+	"github.com/sukashi-project/sukashi/policy/rules/oracle"
 )
 
 // ErrNotProved is returned with a certificate that holds what failed.
@@ -107,13 +107,8 @@ func (c Certificate) Marshal() []byte {
 func (c Certificate) Digest() entry.Digest { return entry.Sum(c.Marshal()) }
 
 func tools() Tools {
-	t := Tools{Go: runtime.Version(), OPA: rules.EngineID(), Cedar: "unknown", Unicode: jtext.UnicodeVersion, Scanner: jtext.ScannerVersion}
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, d := range info.Deps {
-			if d.Path == "github.com/cedar-policy/cedar-go" {
-				t.Cedar = d.Version
-			}
-		}
+	return Tools{
+		Go: runtime.Version(), OPA: rules.EngineID(), Cedar: oracle.EngineID,
+		Unicode: jtext.UnicodeVersion, Scanner: jtext.ScannerVersion,
 	}
-	return t
 }

@@ -149,6 +149,9 @@ func (a *Authority) reflectList(b *entry.HoldersSent, index uint64) error {
 	if err != nil {
 		return missing(err)
 	}
+	if row.Day < b.Day {
+		return ErrBehind.Because(errors.New("the logged list is not in the registry"))
+	}
 	if row.State != registry.ListPending || row.Day != b.Day {
 		return nil
 	}

@@ -311,7 +311,7 @@ func (w *world) check() {
 	es := w.entries()
 	tree := status.New()
 	intents, serials, announced := map[uint64]*entry.CertIntent{}, map[string]bool{}, map[entry.Digest]bool{}
-	causes := map[uint64]bool{}
+	causes, days := map[uint64]bool{}, map[string]bool{}
 	for i, e := range es {
 		if err := tree.Apply(e); err != nil {
 			w.t.Fatalf("entry %d: %v", i, err)
@@ -324,6 +324,11 @@ func (w *world) check() {
 			serials[b.Serial], intents[b.Ordinal], announced[b.TBS] = true, b, true
 		case *entry.CRLPublished:
 			announced[b.TBS] = true
+		case *entry.HoldersSent:
+			if days[b.Day] {
+				w.t.Errorf("entry %d: a second list of %s", i, b.Day)
+			}
+			days[b.Day] = true
 		case *entry.KeyCreated:
 			if b.TBS != nil {
 				announced[*b.TBS] = true
@@ -336,16 +341,37 @@ func (w *world) check() {
 			w.checkCause(es, i, b)
 		}
 	}
+	for i, e := range es {
+		if b, ok := e.Body.(*entry.RevocationRequested); ok && b.Decision.Allow && !causes[uint64(i)] {
+			w.t.Errorf("entry %d: an allowed request led to no revocation", i)
+		}
+	}
 	if tree.Pending() != 0 {
 		w.t.Errorf("%d intents are open", tree.Pending())
 	}
+	w.checkJournal(es, intents, announced)
+	w.checkRegistry(tree, intents)
+}
+
+// checkJournal: every use of the key was announced, and no intent was given up
+// whose signature exists.
+func (w *world) checkJournal(es []entry.Entry, intents map[uint64]*entry.CertIntent, announced map[entry.Digest]bool) {
+	w.t.Helper()
+	used := map[entry.Digest]bool{}
 	must(w.t, w.key.Journal(func(r keystore.Record) error {
-		if (r.Use == keystore.UseSign || r.Use == keystore.UseResume) && !announced[r.TBS] {
-			w.t.Error("the key was used for bytes that no entry announces")
+		if r.Use == keystore.UseSign || r.Use == keystore.UseResume {
+			used[r.TBS] = true
+			if !announced[r.TBS] {
+				w.t.Error("the key was used for bytes that no entry announces")
+			}
 		}
 		return nil
 	}))
-	w.checkRegistry(tree, intents)
+	for i, e := range es {
+		if b, ok := e.Body.(*entry.CertAborted); ok && b.Reason == entry.AbortCrash && used[intents[b.Ordinal].TBS] {
+			w.t.Errorf("entry %d: aborted, but the key was used", i)
+		}
+	}
 }
 
 func (w *world) checkCause(es []entry.Entry, i int, b *entry.Revocation) {

@@ -1,6 +1,10 @@
 package policy
 
 import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+
 	"github.com/sukashi-project/sukashi/internal/jtext"
 	"github.com/sukashi-project/sukashi/ledger/entry"
 	"github.com/sukashi-project/sukashi/policy/holders"
@@ -56,9 +60,9 @@ func (c HoldersReceiveCheck) Facts() *Facts {
 }
 
 // setHolders establishes the facts that both ends share. In an accepted list
-// every text is an attribute as certified, which the counter's rules have
-// looked through before issuance; what is looked for here is a resident code
-// in place of one.
+// every text is an attribute as certified. What is scanned is exactly what rule
+// set issue scanned, name and address as certified: no certificate exists for
+// which that gave an alarm, so a false alarm can't stop an honest list.
 func (f *Facts) setHolders(b []byte, sender, addressee string, next uint64, lastDay string) (holders.List, bool) {
 	l, form := holders.Examine(b)
 	ok := form.Code() == ""
@@ -70,12 +74,32 @@ func (f *Facts) setHolders(b []byte, sender, addressee string, next uint64, last
 	f.Set("addressee_is_register", addressee == entry.ByRegisterLink)
 	f.Set("sequence_next", ok && l.Seq == next)
 	f.Set("day_once", ok && l.Day > lastDay)
-	code, number := !ok, !ok
-	for i := range l.New {
-		s := jtext.Scan(l.New[i].Certified.Name, l.New[i].Certified.Address)
-		code, number = code || s.ResidentCode, number || s.IndividualNumber
-	}
-	f.Set("no_resident_code", !code)
-	f.Set("no_individual_number", !number)
+	found := scanHolders(l.New)
+	f.Set("no_resident_code", ok && !found.ResidentCode)
+	f.Set("no_individual_number", ok && !found.IndividualNumber)
 	return l, ok
+}
+
+// scanHolders scans name and address of every holder, on all processors: a
+// first list may have 10^5 holders, and a scan takes about a tenth of a
+// millisecond.
+func scanHolders(hs []holders.Holder) jtext.Findings {
+	var code, number atomic.Bool
+	var wg sync.WaitGroup
+	workers := min(runtime.GOMAXPROCS(0), 1+len(hs)/64)
+	for w := range workers {
+		wg.Go(func() {
+			for i := w; i < len(hs); i += workers {
+				s := jtext.Scan(hs[i].Certified.Name, hs[i].Certified.Address)
+				if s.ResidentCode {
+					code.Store(true)
+				}
+				if s.IndividualNumber {
+					number.Store(true)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return jtext.Findings{ResidentCode: code.Load(), IndividualNumber: number.Load()}
 }

@@ -256,3 +256,23 @@ func TestRequestMetadata(t *testing.T) {
 		t.Error("ScanResidentCode")
 	}
 }
+
+func BenchmarkHoldersReceive(b *testing.B) {
+	ref := referred(b, 5)
+	l := holders.List{Day: "2026-11-23", Seq: 2, Total: 1000}
+	for i := range uint64(1000) {
+		l.New = append(l.New, holders.Holder{Ordinal: i, Key: commitment.Key{1, byte(i), byte(i >> 8)}, Certified: ref.Certified})
+	}
+	msg, err := l.Marshal()
+	if err != nil {
+		b.Fatal(err)
+	}
+	c := policy.HoldersReceiveCheck{Bytes: msg, Sender: entry.ByCALink, Addressee: entry.ByRegisterLink, NextSeq: 2,
+		LastDay: "2026-11-22", Sent: &entry.HoldersSent{Holders: l.Entry()}, Metadata: policy.LinkMetadata(policy.PathHolders)}
+	for b.Loop() {
+		if f := c.Facts(); !f.Get("sender_entry_logged") || len(f.Missing()) > 0 {
+			b.Fatal("refused")
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/1000, "µs/holder")
+}

@@ -2,10 +2,14 @@ package audit
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
+	"golang.org/x/mod/sumdb/tlog"
+
 	"github.com/sukashi-project/sukashi/ledger/entry"
+	"github.com/sukashi-project/sukashi/ledger/proof"
 	"github.com/sukashi-project/sukashi/review/internal/testca"
 )
 
@@ -18,7 +22,7 @@ func TestHonestHistory(t *testing.T) {
 		t.Errorf("%s: %s", f.Check, f.Text.EN)
 	}
 	for _, c := range r.Checks {
-		if c.Code == "RPT-1" || c.Code == "ERA-1" || c.Code == "NTC-5" || c.Code == "SEC-1" {
+		if c.Code == "RPT-1" || c.Code == "ERA-1" || c.Code == "NTC-5" || c.Code == "SEC-1" || c.Code == "SMP-1" {
 			continue // nothing of the kind in this story
 		}
 		if c.Verdict != Confirmed || c.Examined == 0 {
@@ -169,5 +173,112 @@ func TestSecondReview(t *testing.T) {
 	must(t, err)
 	if c, _ := r.Check("RPT-1"); c.Verdict != Confirmed {
 		t.Errorf("RPT-1: %s", c.Verdict)
+	}
+}
+
+func TestSample(t *testing.T) {
+	seed := entry.Sum([]byte("seed"))
+	for _, c := range []struct{ n, k uint64 }{{0, 3}, {1, 1}, {5, 9}, {1000, 30}} {
+		s := Sample(seed, c.n, c.k)
+		if uint64(len(s)) != min(c.n, c.k) {
+			t.Errorf("%d of %d: %d drawn", c.k, c.n, len(s))
+		}
+		for i, x := range s {
+			if x >= c.n || i > 0 && s[i-1] >= x {
+				t.Errorf("%d of %d: %v", c.k, c.n, s)
+			}
+		}
+	}
+	if slices.Equal(Sample(seed, 1000, 30), Sample(entry.Sum([]byte("other")), 1000, 30)) {
+		t.Error("the seed does not matter")
+	}
+	var hits [10]int // every number has the same chance
+	for i := range 3000 {
+		for _, x := range Sample(entry.Sum([]byte{byte(i), byte(i >> 8)}), 10, 1) {
+			hits[x]++
+		}
+	}
+	for x, n := range hits {
+		if n < 220 || n > 380 {
+			t.Errorf("number %d was drawn %d times of 3000", x, n)
+		}
+	}
+}
+
+// TestOpenings: a disclosure opens drawn notices and explains one that led to
+// no revocation because the certificate was revoked before (IN-02).
+func TestOpenings(t *testing.T) {
+	w := newWorld(t)
+	story(w)
+	n, d := w.send(2, entry.ModeReference) // certificate 2 was revoked on request
+	w.receive(n, d)
+	w.add(entry.ByCouncil, &entry.ReviewDraw{Covers: uint64(len(w.entries)), Seed: other})
+	w.now = w.now.Add(8 * 24 * time.Hour)
+	w.publish()
+	for i, o := range []uint64{0, 1, 2} {
+		w.openings = append(w.openings, Opening{Notice: uint64(i), Ordinal: o, Key: w.holders[o].key})
+	}
+	r := w.audit()
+	for _, code := range []string{"REV-3", "SMP-1", "ERA-1"} {
+		if c, _ := r.Check(code); c.Verdict != Confirmed {
+			t.Errorf("%s: %s %+v", code, c.Verdict, c.Findings)
+		}
+	}
+	if len(r.Openings) != 3 || len(r.Draws) != 1 || r.Draws[0].Opened != uint64(len(r.Draws[0].Notices)) || r.Draws[0].Among != 3 {
+		t.Errorf("%+v %+v", r.Openings, r.Draws)
+	}
+	w.openings = nil
+	r = w.audit()
+	if c, _ := r.Check("REV-3"); c.Class != ClassD {
+		t.Errorf("unexplained for eight days: class %s", c.Class)
+	}
+	// Opened, and the certificate is live: the CA sat on it.
+	w = newWorld(t)
+	story(w)
+	n, d = w.send(4, entry.ModeReference)
+	w.receive(n, d)
+	w.now = w.now.Add(2 * time.Hour)
+	w.publish()
+	w.openings = []Opening{{Notice: n, Ordinal: 4, Key: w.holders[4].key}}
+	if c, _ := w.audit().Check("REV-3"); c.Class != ClassD {
+		t.Errorf("a live certificate that was not revoked: class %s", c.Class)
+	}
+}
+
+// TestWrongEntryIsNamed: with inclusion proofs the auditor says which entry
+// was rewritten.
+func TestWrongEntryIsNamed(t *testing.T) {
+	w := newWorld(t)
+	story(w)
+	s := w.source()
+	bytesOf := make([][]byte, len(w.entries))
+	for i := range bytesOf {
+		bytesOf[i] = w.leaf(i)
+	}
+	s.Receipt = func(_ context.Context, i uint64) (*proof.Receipt, error) {
+		var hashes []tlog.Hash
+		r := tlog.HashReaderFunc(func(is []int64) ([]tlog.Hash, error) {
+			out := make([]tlog.Hash, len(is))
+			for k, x := range is {
+				out[k] = hashes[x]
+			}
+			return out, nil
+		})
+		for k, b := range bytesOf {
+			hs, err := tlog.StoredHashes(int64(k), b, r)
+			if err != nil {
+				return nil, err
+			}
+			hashes = append(hashes, hs...)
+		}
+		p, err := tlog.ProveRecord(int64(len(bytesOf)), int64(i), r)
+		return &proof.Receipt{Index: i, Hashes: p, Checkpoint: s.Checkpoint}, err
+	}
+	w.entries[9].At = entry.At(w.entries[9].At.Std().Add(time.Second))
+	r, err := Audit(context.Background(), s, Options{Now: w.now})
+	must(t, err)
+	c, _ := r.Check("LOG-4")
+	if c.Verdict != Found || !slices.Equal(c.Findings[0].Entries, []uint64{9}) {
+		t.Errorf("%s %+v", c.Verdict, c.Findings)
 	}
 }

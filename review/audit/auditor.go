@@ -65,6 +65,7 @@ type auditor struct {
 	figures Result
 	times   struct{ answer, record, publish, list, whole []int64 }
 	reports map[entry.Digest]uint64
+	draws   []drawState
 }
 
 func newAuditor(src Source, o Options) *auditor {

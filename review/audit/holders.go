@@ -66,7 +66,7 @@ func (a *auditor) finishHolders() {
 func (a *auditor) review(it *item) {
 	switch b := it.e.Body.(type) {
 	case *entry.ReviewDraw:
-		a.figures.Drawn = append(a.figures.Drawn, it.index)
+		a.reviewDraw(it, b)
 	case *entry.ReviewReport:
 		a.figures.ReportsSeen = append(a.figures.ReportsSeen, it.index)
 		a.reports[b.Digest] = it.index

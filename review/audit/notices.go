@@ -107,6 +107,7 @@ func codes(cs []string) string {
 // revocation.
 func (a *auditor) finishNotices() {
 	opened := a.openings()
+	a.finishDraws(opened)
 	for n := range a.notices {
 		s := &a.notices[n]
 		if s.sent == 0 {

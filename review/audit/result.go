@@ -100,7 +100,7 @@ type Result struct {
 	Policies     []PolicyFigure
 	Security     []SecurityFigure
 	Openings     []OpenedNotice // what was disclosed and proved
-	Drawn        []uint64       // indexes of review.draw entries
+	Draws        []Draw         // samples drawn by the council
 	ReportsSeen  []uint64       // indexes of review.report entries
 }
 
@@ -164,6 +164,14 @@ type SecurityFigure struct {
 // OpenedNotice is a disclosed notice whose commitment was opened and matched.
 type OpenedNotice struct {
 	Notice, Ordinal, Index uint64
+}
+
+// Draw is one review.draw entry with the sample that follows from it.
+type Draw struct {
+	Index   uint64   // of the review.draw entry
+	Among   uint64   // notices received before Covers
+	Notices []uint64 // notice numbers drawn, ascending
+	Opened  uint64   // how many of them were disclosed and match
 }
 
 // Class of the whole audit: the worst of its checks.

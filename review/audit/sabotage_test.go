@@ -458,6 +458,12 @@ var sabotages = []sabotage{
 	{name: "a false disclosure", want: "ERA-1", do: after(func(w *world) {
 		w.openings = []Opening{{Notice: 0, Ordinal: 5, Key: w.holders[5].key}}
 	})},
+	{name: "a drawn notice that stays closed", want: "SMP-1", do: after(func(w *world) {
+		w.add(entry.ByCouncil, &entry.ReviewDraw{Covers: uint64(len(w.entries)), Seed: other})
+	})},
+	{name: "a draw from what does not exist yet", want: "SMP-1", do: after(func(w *world) {
+		w.add(entry.ByCouncil, &entry.ReviewDraw{Covers: uint64(len(w.entries)) + 1, Seed: other})
+	})},
 	{name: "a forged report", want: "RPT-1", do: after(func(w *world) {
 		w.add(entry.ByCouncil, &entry.ReviewReport{Covers: 5, Digest: other})
 	}), src: func(w *world, s *Source) { s.Reports = []File{{"report.json", []byte("{}")}} }},

@@ -233,9 +233,9 @@ func (b *builder) rest() {
 	for _, p := range b.r.Policies {
 		rep.Policies = append(rep.Policies, Policy{Index: p.Index, At: p.At, Bundle: p.Bundle, Approvals: uint64(p.Approvals), Decisions: p.Decisions})
 	}
-	rep.Sample = Sample{Draws: slices.Clone(b.r.Drawn), Opened: []Opened{}}
-	if rep.Sample.Draws == nil {
-		rep.Sample.Draws = []uint64{}
+	rep.Sample = Sample{Draws: []Draw{}, Opened: []Opened{}}
+	for _, d := range b.r.Draws {
+		rep.Sample.Draws = append(rep.Sample.Draws, Draw{Index: d.Index, Among: d.Among, Notices: append([]uint64{}, d.Notices...), Opened: d.Opened})
 	}
 	for _, o := range b.r.Openings {
 		rep.Sample.Opened = append(rep.Sample.Opened, Opened{Notice: o.Notice, Ordinal: o.Ordinal, Index: o.Index})

@@ -211,8 +211,16 @@ type Security struct {
 
 // Sample is what was drawn and opened.
 type Sample struct {
-	Draws  []uint64 `json:"draws"`  // review.draw entries
+	Draws  []Draw   `json:"draws"`
 	Opened []Opened `json:"opened"` // notices whose commitment was opened and matched
+}
+
+// Draw is one sample drawn by lot.
+type Draw struct {
+	Index   uint64   `json:"index"`   // of the review.draw entry
+	Among   uint64   `json:"among"`   // notices that could be drawn
+	Notices []uint64 `json:"notices"` // notice numbers drawn
+	Opened  uint64   `json:"opened"`  // of these, disclosed and matching
 }
 
 // Opened is one opened notice.

@@ -34,7 +34,9 @@ type bare struct {
 	ocspDER []byte
 }
 
-var bareIssuer = sync.OnceValue(func() *bare {
+var bareIssuer = sync.OnceValue(newBare)
+
+func newBare() *bare {
 	must := func(err error) {
 		if err != nil {
 			panic(err)
@@ -65,7 +67,7 @@ var bareIssuer = sync.OnceValue(func() *bare {
 	must(err)
 	b.ocspDER = make(profile.OCSP, profile.Request{PublicKey: b.ocspKey.Public(), NotAfter: start.AddDate(0, 6, 0), Issuer: b.issuer})
 	return b
-})
+}
 
 func (b *bare) sign(tbs []byte) []byte {
 	d := entry.Sum(tbs)
@@ -80,11 +82,16 @@ var start = time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC)
 
 func bareLists(t testing.TB, s *State, deltas bool) *Lists {
 	t.Helper()
+	return bareIssuer().lists(t, s, deltas)
+}
+
+func (b *bare) lists(t testing.TB, s *State, deltas bool) *Lists {
+	t.Helper()
 	p, err := profile.Shipped(profile.Resident)
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := NewLists(ListsConfig{State: s, Issuer: bareIssuer().issuer, Resident: p, Places: placeOf, BaseURL: base, Validity: 24 * time.Hour, Deltas: deltas})
+	l, err := NewLists(ListsConfig{State: s, Issuer: b.issuer, Resident: p, Places: placeOf, BaseURL: base, Validity: 24 * time.Hour, Deltas: deltas})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -72,6 +72,7 @@ func refuse(w http.ResponseWriter, err error) {
 	for class, status := range map[error]int{
 		ErrMalformed: http.StatusBadRequest, ErrUnknownLog: http.StatusNotFound,
 		ErrSignature: http.StatusForbidden, ErrInconsistent: http.StatusUnprocessableEntity,
+		ErrClosed: http.StatusServiceUnavailable,
 	} {
 		if errors.Is(err, class) {
 			http.Error(w, class.Error(), status)

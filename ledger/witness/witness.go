@@ -62,6 +62,9 @@ type Server struct {
 	now   func() time.Time
 	store *store
 	logs  map[string]*logState // by origin; the map itself never changes
+
+	closing  sync.Once
+	closeErr error
 }
 
 // logState is one log's newest cosigned checkpoint.
@@ -73,6 +76,7 @@ type logState struct {
 	root     tlog.Hash
 	cosigned []byte // note with the log's and this witness's signature; nil: none yet
 	last     uint64 // time of the newest cosignature, Unix seconds
+	closed   bool   // another process may own the state now
 }
 
 // Open reads the state and returns the witness. A state that doesn't verify
@@ -167,12 +171,16 @@ func (s *Server) load(l *logState) error {
 // VKey returns the witness's verifier key, for trust policies.
 func (s *Server) VKey() string { return s.vkey }
 
-// Close gives the state directory free. Requests under way end first.
+// Close ends the witness: requests under way finish, later ones get ErrClosed,
+// and the state directory is free. Closing twice is harmless.
 func (s *Server) Close() error {
 	for _, l := range s.logs {
-		l.mu.Lock() // never unlocked: a closed witness cosigns no more
+		l.mu.Lock()
+		l.closed = true
+		l.mu.Unlock()
 	}
-	return s.store.close()
+	s.closing.Do(func() { s.closeErr = s.store.close() })
+	return s.closeErr
 }
 
 // Newest returns the newest checkpoint that this witness cosigned for a log,
@@ -194,6 +202,7 @@ var (
 	ErrUnknownLog   = errors.New("log is unknown to this witness")                  // 404
 	ErrSignature    = errors.New("checkpoint has no valid signature by its log")    // 403
 	ErrInconsistent = errors.New("checkpoint doesn't continue the one seen before") // 422
+	ErrClosed       = errors.New("witness is closed")                               // 503
 )
 
 // ConflictError says that the old size was not the witness's; 409.
@@ -236,6 +245,9 @@ func (s *Server) AddCheckpoint(ctx context.Context, oldSize uint64, hashes []tlo
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.closed {
+		return nil, ErrClosed
+	}
 	if oldSize != l.size {
 		return nil, ConflictError{l.size}
 	}

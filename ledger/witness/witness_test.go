@@ -279,8 +279,16 @@ func TestStateSurvives(t *testing.T) {
 	if _, err := Open(Config{Dir: dir, Name: "w.example", Key: seed("w.example"), Logs: []string{l.vkey}, Now: time.Now}); say.Code(err) != "witness.dir" {
 		t.Errorf("two witnesses in one directory: %v", err)
 	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
+	for range 2 {
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.AddCheckpoint(ctx, 6, l.prove(t, 6, 9), l.checkpoint(t, 9)); !errors.Is(err, ErrClosed) {
+		t.Errorf("a closed witness cosigned: %v", err)
+	}
+	if res := post(t, s, marshalRequest(6, l.prove(t, 6, 9), l.checkpoint(t, 9))); res.StatusCode != 503 {
+		t.Errorf("a closed witness answers %d", res.StatusCode)
 	}
 	// Restarted with a clock that went back an hour.
 	s, err := Open(Config{Dir: dir, Name: "w.example", Key: seed("w.example"), Logs: []string{l.vkey}, Now: func() time.Time { return noon.Add(-time.Hour) }})

@@ -1,0 +1,168 @@
+package trillianlog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/sukashi-project/sukashi/internal/kv"
+	"github.com/sukashi-project/sukashi/internal/say"
+	"github.com/sukashi-project/sukashi/ledger"
+	"github.com/sukashi-project/sukashi/ledger/entry"
+)
+
+// restore puts the store of a backup beside the present head.
+func restore(t *testing.T, now, backup *kv.MemFS) *kv.MemFS {
+	t.Helper()
+	out := kv.Crash(now, 100, 0)
+	for _, name := range files(t, out, "/store") {
+		if err := out.Remove(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range files(t, backup, "/store") {
+		overwrite(t, out, name, content(t, backup, name))
+	}
+	return out
+}
+
+// TestRestoredBackupsCannotSignBackInTime puts back 100 backups taken at random
+// moments: each is refused unless it holds all that was signed.
+func TestRestoredBackupsCannotSignBackInTime(t *testing.T) {
+	mem := kv.NewCrashableFS()
+	rng := rand.New(rand.NewPCG(1, 2))
+	type backup struct {
+		fs   *kv.MemFS
+		size uint64
+	}
+	var backups []backup
+	seq := uint64(0)
+	for len(backups) < 100 {
+		e := mustOpen(t, config(t, mem))
+		for range rng.IntN(4) {
+			appendAll(t, e, event(t, entry.ByCA, seq))
+			seq++
+		}
+		size, _ := e.Size(ctx)
+		e.Close()
+		backups = append(backups, backup{kv.Crash(mem, 100, 0), size})
+	}
+	last := backups[len(backups)-1].size
+	refused := 0
+	for i, b := range backups {
+		e, err := Open(ctx, config(t, restore(t, mem, b.fs)))
+		switch {
+		case b.size < last:
+			if say.Code(err) != CodeBehind {
+				t.Fatalf("backup %d of %d entries, signed for %d: %v", i, b.size, last, err)
+			}
+			if _, hint := say.For(err, say.Japanese); hint == "" {
+				t.Error("no word about what to do")
+			}
+			refused++
+		case err != nil:
+			t.Fatalf("backup %d holds everything, but: %v", i, err)
+		}
+		if err == nil {
+			e.Close()
+		}
+	}
+	if refused < 80 {
+		t.Errorf("only %d backups were old", refused)
+	}
+}
+
+// TestFailingHeadStopsTheLog lets the head's disk fail, and lets somebody else
+// move the head.
+func TestFailingHeadStopsTheLog(t *testing.T) {
+	for _, op := range []string{"write-at", "moved"} {
+		mem := kv.NewMemFS()
+		var broken atomic.Bool
+		gone := errors.New("disk is gone")
+		c := config(t, mem)
+		e := mustOpen(t, c)
+		appendAll(t, e, event(t, entry.ByCA, 0))
+		e.Close()
+		c.FS = kv.Wrap(mem, func(o string) error {
+			if broken.Load() && o == op {
+				return gone
+			}
+			return nil
+		})
+		e = mustOpen(t, c)
+		appendAll(t, e, event(t, entry.ByCA, 1))
+		if op == "moved" {
+			if err := e.head.Swap(e.head.Get(), []byte("moved")); err != nil {
+				t.Fatal(err)
+			}
+		} else {
+			broken.Store(true)
+		}
+		for range 2 {
+			if rs, err := e.Append(ctx, event(t, entry.ByCA, 2)); !errors.Is(err, ledger.ErrBroken) || rs != nil {
+				t.Fatalf("%s: append on a broken head: %v", op, err)
+			}
+		}
+		if _, err := e.Publish(ctx); !errors.Is(err, ledger.ErrBroken) {
+			t.Errorf("%s: publish: %v", op, err)
+		}
+		if n, _ := e.Size(ctx); n != 3 {
+			t.Errorf("%s: %d entries are signed for", op, n)
+		}
+		e.Close()
+		if op == "moved" {
+			continue // its head is nonsense now
+		}
+		broken.Store(false)
+		e = mustOpen(t, c)
+		appendAll(t, e, event(t, entry.ByCA, 0), event(t, entry.ByCA, 1), event(t, entry.ByCA, 2))
+		e.Close()
+	}
+}
+
+// TestWitnessesAreAskedBeforeTheFirstSignature: the hook sees the store's size
+// and roots, and its refusal is Open's.
+func TestWitnessesAreAskedBeforeTheFirstSignature(t *testing.T) {
+	c := config(t, kv.NewMemFS())
+	e := mustOpen(t, c)
+	appendAll(t, e, event(t, entry.ByCA, 0), event(t, entry.ByCA, 1))
+	root, err := e.RootAt(ctx, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Close()
+	ahead := say.New("witness.ahead", "先", "ahead")
+	asked := false
+	c.CheckHead = func(ctx context.Context, size uint64, rootAt func(context.Context, uint64) (tlog.Hash, error)) error {
+		asked = true
+		if got, err := rootAt(ctx, 2); size != 3 || err != nil || got != root {
+			return fmt.Errorf("size %d, root %v, %v", size, got, err)
+		}
+		return ahead
+	}
+	if _, err := Open(ctx, c); !errors.Is(err, ahead) || !asked {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestSelfCheckStopsAWrongTree damages what the store holds of the right edge
+// while the log runs: the next batch must not be signed.
+func TestSelfCheckStopsAWrongTree(t *testing.T) {
+	e := mustOpen(t, config(t, kv.NewMemFS()))
+	appendAll(t, e, event(t, entry.ByCA, 0))
+	e.edge.peaks[1][0] ^= 1 // the engine's own tree and Trillian's now differ
+	before, _ := e.Committed(ctx)
+	_, err := e.Append(ctx, event(t, entry.ByCA, 1))
+	if !errors.Is(err, ledger.ErrBroken) || !strings.Contains(err.Error(), "self-check") {
+		t.Errorf("%v", err)
+	}
+	if after, _ := e.Committed(ctx); string(after) != string(before) {
+		t.Error("a wrong tree was signed")
+	}
+}

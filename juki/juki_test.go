@@ -123,6 +123,9 @@ func TestExportRefusedByPolicy(t *testing.T) {
 	if say.Code(err) != juki.CodeTerminal || b != nil {
 		t.Fatalf("%v", err)
 	}
+	if s, err := o.Stats(); err != nil || s.Register.Exports != 0 {
+		t.Errorf("a refused export is on record: %+v %v", s.Register, err)
+	}
 	if _, hint := say.For(err, say.English); !strings.HasPrefix(hint, "T40") || strings.Contains(hint, code(3)) {
 		t.Errorf("hint %q", hint)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sukashi-project/sukashi/internal/municipality"
 	"github.com/sukashi-project/sukashi/internal/say"
+	"github.com/sukashi-project/sukashi/juki/register"
 	"github.com/sukashi-project/sukashi/ledger/entry"
 	"github.com/sukashi-project/sukashi/policy"
 	"github.com/sukashi-project/sukashi/policy/transfer"
@@ -49,21 +50,30 @@ func (o *Office) Terminal(c TerminalConfig) (*Terminal, error) {
 }
 
 // Export writes the transfer file for a resident: a signed file with the four
-// attributes in force and nothing else (PR-07). The export is recorded before
-// the file exists. Refused are an unknown or deleted record, a resident of
+// attributes in force and nothing else (PR-07). The export is on record before
+// the file leaves. Refused are an unknown or deleted record, a resident of
 // another municipality, an operator id that is not an identifier, and what
-// rule set transfer refuses; each with a sentence for the officer.
+// rule set transfer refuses; each with a sentence for the officer, and none is
+// recorded as an export.
 func (t *Terminal) Export(ctx context.Context, code, operator string) ([]byte, error) {
-	x, err := t.o.Register.RecordExport(code, t.c.Municipality, operator)
+	var file []byte
+	_, err := t.o.Register.RecordExport(code, t.c.Municipality, operator, func(x register.Export) (err error) {
+		file, err = t.seal(ctx, x)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	b, err := transfer.Seal(transfer.File{Municipality: x.Municipality, Operator: operator, At: x.At, Attr: x.Attr}, t.c.Signer)
+	return file, nil
+}
+
+// seal makes the file and reads it again: the counter decides by the same
+// rules, and a file that it would refuse does not leave the terminal.
+func (t *Terminal) seal(ctx context.Context, x register.Export) ([]byte, error) {
+	b, err := transfer.Seal(transfer.File{Municipality: x.Municipality, Operator: x.Operator, At: x.At, Attr: x.Attr}, t.c.Signer)
 	if err != nil {
 		return nil, err
 	}
-	// The counter decides by the same rules; a file that it would refuse does
-	// not leave the terminal.
 	_, facts := policy.TransferCheck{Bytes: b, Terminal: t.c.Verifier, Registered: true, Municipality: t.c.Municipality,
 		Now: x.At.Std(), MaxAge: time.Minute}.Facts()
 	if d := t.c.Decider.Decide(ctx, facts); !d.Allow {

@@ -124,7 +124,7 @@ func TestCanaries(t *testing.T) {
 	ctx := context.Background()
 	o, rs, cs, p := town(t, 1000, 0.2)
 	for _, r := range rs {
-		if _, err := o.Register.RecordExport(r.Code, r.Municipality, "op-1"); err != nil {
+		if _, err := o.Register.RecordExport(r.Code, r.Municipality, "op-1", nil); err != nil {
 			t.Fatal(err)
 		}
 	}

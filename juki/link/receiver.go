@@ -111,6 +111,9 @@ func (s *Server) Receive(ctx context.Context, body []byte, sender string, meta p
 	if !d.Allow {
 		return s.refuse(ctx, body, d.Codes)
 	}
+	// A client that goes away does not stop what has begun: the same list
+	// again finds it done.
+	ctx = context.WithoutCancel(ctx)
 	if err := s.stage(ctx, list, body); err != nil {
 		return err
 	}
@@ -129,7 +132,7 @@ func (s *Server) decideList(ctx context.Context, l holders.List, body []byte, se
 	var sent *entry.HoldersSent
 	if readable {
 		var err error
-		if sent, err = s.findSent(ctx, l.Digest()); err != nil {
+		if sent, err = s.findSent(ctx, l.Digest(), l.Seq == c.NextSeq); err != nil {
 			return entry.Decision{}, err
 		}
 	}
@@ -139,8 +142,9 @@ func (s *Server) decideList(ctx context.Context, l holders.List, body []byte, se
 }
 
 // findSent looks for the CA side's holders.sent entry of this list among its
-// entries since the last list.
-func (s *Server) findSent(ctx context.Context, set entry.Digest) (*entry.HoldersSent, error) {
+// entries since the last list. The search for later lists starts there only if
+// this is the next one: a list that came too early must not hide those before.
+func (s *Server) findSent(ctx context.Context, set entry.Digest, next bool) (*entry.HoldersSent, error) {
 	for seq := s.c.Engine.SentCursor(); ; seq++ {
 		_, b, err := s.c.Log.Lookup(ctx, entry.ByCALink, seq)
 		if errors.Is(err, ledger.ErrNotFound) {
@@ -153,9 +157,14 @@ func (s *Server) findSent(ctx context.Context, set entry.Digest) (*entry.Holders
 		if err != nil {
 			return nil, errLedger(err)
 		}
-		if sent, ok := e.Body.(*entry.HoldersSent); ok && sent.Set == set {
-			return sent, s.c.Engine.SetSentCursor(seq)
+		sent, ok := e.Body.(*entry.HoldersSent)
+		if !ok || sent.Set != set {
+			continue
 		}
+		if next {
+			err = s.c.Engine.SetSentCursor(seq)
+		}
+		return sent, err
 	}
 }
 

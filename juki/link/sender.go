@@ -26,8 +26,8 @@ type Sent struct {
 // batch is how many notices are fixed, logged and marked together.
 const batch = 256
 
-// Flush logs every notice that is due and sends every logged one, in order,
-// until there are none or something fails. When the ledger is down it still
+// Flush matches what changed, logs every notice that is due and sends every
+// logged one, in order, until there are none or something fails. When the ledger is down it still
 // sends what is logged; when the link is down it still logs what is due, so
 // that the ledger shows when a change was found. After an error the rest stays
 // on disk for the next call; Wait says when.
@@ -35,6 +35,10 @@ func (s *Server) Flush(ctx context.Context) (Sent, error) {
 	s.send.Lock()
 	defer s.send.Unlock()
 	var n Sent
+	if _, err := s.c.Engine.Match(ctx); err != nil {
+		s.result(err)
+		return n, err
+	}
 	logErr := s.logAll(ctx, &n)
 	if say.Code(logErr) == CodeLedgerOld || say.Code(logErr) == CodeUnexplained {
 		s.result(logErr)

@@ -80,7 +80,7 @@ func playMonth(t *testing.T, mode string) ([]byte, *canary.Net, link.Sent) {
 		if i%3 == 2 {
 			continue // has no certificate
 		}
-		if _, err := w.reg.RecordExport(r.Code, r.Municipality, "op-1"); err != nil {
+		if _, err := w.reg.RecordExport(r.Code, r.Municipality, "op-1", nil); err != nil {
 			t.Fatal(err)
 		}
 		w.certify(r)

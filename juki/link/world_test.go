@@ -90,7 +90,7 @@ func shipped(t testing.TB) *policy.Decider {
 
 func newWorld(t testing.TB, mode string) *world {
 	t.Helper()
-	return newWorldOn(t, mode, t.TempDir(), nil)
+	return newWorldOn(t, mode, "/juki", kv.NewMemFS())
 }
 
 func newWorldOn(t testing.TB, mode, dir string, fs kv.FS) *world {

@@ -102,11 +102,11 @@ func TestOpenRefuses(t *testing.T) {
 	if err := w.eng.Close(); err != nil {
 		t.Fatal(err)
 	}
-	_, err := match.Open(w.dir+"/holders", match.Config{Now: w.now, Register: smaller{w.reg}})
+	_, err := match.Open(w.dir+"/holders", match.Config{Now: w.now, Register: smaller{w.reg}, KV: w.small()})
 	if say.Code(err) != match.CodeBehind {
 		t.Errorf("error %v", err)
 	}
-	s, err := kv.Open(w.dir+"/holders", kv.Options{})
+	s, err := kv.Open(w.dir+"/holders", w.small())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,10 +115,10 @@ func TestOpenRefuses(t *testing.T) {
 	if err := errors.Join(b.Commit(true), s.Close()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err = match.Open(w.dir+"/holders", match.Config{Now: w.now, Register: w.reg}); say.Code(err) != match.CodeVersion {
+	if _, err = match.Open(w.dir+"/holders", match.Config{Now: w.now, Register: w.reg, KV: w.small()}); say.Code(err) != match.CodeVersion {
 		t.Errorf("error %v", err)
 	}
-	w.dir = t.TempDir()
+	w.dir = "/again"
 	w.reg = emptyRegister(t, w)
 	w.open()
 }
@@ -128,7 +128,7 @@ func emptyRegister(t *testing.T, w *world) *register.Register {
 	if err := w.reg.Close(); err != nil {
 		t.Fatal(err)
 	}
-	r, err := register.Open(w.dir+"/identity", register.Config{Now: w.now})
+	r, err := register.Open(w.dir+"/identity", register.Config{Now: w.now, KV: w.small()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,7 +45,7 @@ type tb interface {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := newWorldOn(t, t.TempDir(), nil)
+	w := newWorldOn(t, "/juki", kv.NewMemFS())
 	t.Cleanup(w.close)
 	return w
 }
@@ -146,7 +146,7 @@ func (w *world) export(n uint64) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if _, err := w.reg.RecordExport(code(n), rec.Current().Municipality, "op-1"); err != nil {
+	if _, err := w.reg.RecordExport(code(n), rec.Current().Municipality, "op-1", nil); err != nil {
 		w.t.Fatal(err)
 	}
 }

@@ -101,8 +101,9 @@ func (r *Register) Records(fn func(Record) error) error {
 // RecordExport records that the four attributes of a record go into a transfer
 // file now, and returns what to put in: the attributes in force. It must
 // return before the file leaves the terminal. A deleted or unknown record is
-// refused.
-func (r *Register) RecordExport(code, municipality, operator string) (Export, error) {
+// refused. check, where not nil, sees the export before it is recorded and may
+// refuse it; then nothing is recorded.
+func (r *Register) RecordExport(code, municipality, operator string, check func(Export) error) (Export, error) {
 	if err := CheckOperator(operator); err != nil {
 		return Export{}, err
 	}
@@ -126,6 +127,11 @@ func (r *Register) RecordExport(code, municipality, operator string) (Export, er
 	defer tx.b.Close()
 	x := Export{N: tx.m.Exports, At: entry.At(r.now()), Size: tx.m.Size, Code: code,
 		Municipality: municipality, Operator: operator, Attr: cur.Attr}
+	if check != nil {
+		if err := check(x); err != nil {
+			return Export{}, err
+		}
+	}
 	tx.m.Exports++
 	if err := tx.set(exportKey(x.N), x); err != nil {
 		return Export{}, err

@@ -246,21 +246,21 @@ func TestExport(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, f := range map[string]func() error{
-		register.CodeOperator:     func() error { _, err := r.RecordExport(a, nagano, "山田"); return err },
-		register.CodeMunicipality: func() error { _, err := r.RecordExport(a, matsumoto, "op-1"); return err },
-		register.CodeUnknown:      func() error { _, err := r.RecordExport(code(t, 5), nagano, "op-1"); return err },
-		register.CodeResidentCode: func() error { _, err := r.RecordExport("1", nagano, "op-1"); return err },
+		register.CodeOperator:     func() error { _, err := r.RecordExport(a, nagano, "山田", nil); return err },
+		register.CodeMunicipality: func() error { _, err := r.RecordExport(a, matsumoto, "op-1", nil); return err },
+		register.CodeUnknown:      func() error { _, err := r.RecordExport(code(t, 5), nagano, "op-1", nil); return err },
+		register.CodeResidentCode: func() error { _, err := r.RecordExport("1", nagano, "op-1", nil); return err },
 	} {
 		if err := f(); say.Code(err) != want {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}
-	x, err := r.RecordExport(a, nagano, "op-1")
+	x, err := r.RecordExport(a, nagano, "op-1", nil)
 	if err != nil || x.Attr != base || x.N != 0 || x.Size != 0 {
 		t.Fatalf("%+v %v", x, err)
 	}
 	must(t, r, register.Event{Kind: register.MoveWithin, Code: a, Municipality: nagano, Attr: moved("長野県長野市南千歳１")})
-	if x, err = r.RecordExport(a, nagano, "op-1"); err != nil || x.N != 1 || x.Size != 1 {
+	if x, err = r.RecordExport(a, nagano, "op-1", nil); err != nil || x.N != 1 || x.Size != 1 {
 		t.Fatalf("%+v %v", x, err)
 	}
 	xs, err := r.ExportsOf(a)
@@ -268,7 +268,7 @@ func TestExport(t *testing.T) {
 		t.Fatalf("%+v %v", xs, err)
 	}
 	must(t, r, register.Event{Kind: register.Death, Code: a, Municipality: nagano})
-	if _, err := r.RecordExport(a, nagano, "op-1"); say.Code(err) != register.CodeDeleted {
+	if _, err := r.RecordExport(a, nagano, "op-1", nil); say.Code(err) != register.CodeDeleted {
 		t.Errorf("export of a deleted record: %v", err)
 	}
 	n := 0

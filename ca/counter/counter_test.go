@@ -20,6 +20,7 @@ import (
 	"github.com/sukashi-project/sukashi/internal/problem"
 	"github.com/sukashi-project/sukashi/internal/say"
 	"github.com/sukashi-project/sukashi/ledger/entry"
+	"github.com/sukashi-project/sukashi/policy"
 	"github.com/sukashi-project/sukashi/policy/transfer"
 )
 
@@ -223,6 +224,52 @@ func TestApplyRefuses(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A transfer file serves one application; a refused attempt doesn't use it up.
+func TestTransferFileServesOnce(t *testing.T) {
+	d := newDesk(t, card.P256)
+	decider, err := policy.NewDecider(context.Background(), policy.Shipped(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.term.cfg.Decider = decider
+	file := d.file(t, fileOf(sample))
+	wrong := sampleForm()
+	wrong.Sex = "女"
+	if _, err := d.term.Apply(file, wrong, Passport, d.request); say.Code(err) != "counter.existence" {
+		t.Fatal(err)
+	}
+	status := http.StatusConflict
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if status == http.StatusConflict {
+			problem.Write(w, r, status, say.New("A206", "あ", "a"))
+			return
+		}
+		w.WriteHeader(status)
+		_ = json.NewEncoder(w).Encode(Delivery{Certificate: []byte{1}})
+	}))
+	defer srv.Close()
+	d.term.cfg.Client, d.term.cfg.URL = srv.Client(), srv.URL
+	for range 2 {
+		app, err := d.term.Apply(file, sampleForm(), Passport, d.request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = d.term.Submit(context.Background(), app)
+		if refused := say.Code(err) == "A206"; refused != (status == http.StatusConflict) {
+			t.Fatal(err)
+		}
+		status = http.StatusCreated
+	}
+	if _, err := d.term.Apply(file, sampleForm(), Passport, d.request); say.Code(err) != "counter.transfer-used" {
+		t.Errorf("used twice: %v", err)
+	}
+	coded := sample
+	coded.Address = "長野県長野市９９９９９－０００００－１７"
+	if _, err := d.term.Apply(d.file(t, fileOf(coded)), sampleForm(), Passport, d.request); say.Code(err) != "T401" && say.Code(err) != "T403" {
+		t.Errorf("a code in the transfer file: %v", err)
 	}
 }
 

@@ -3,6 +3,7 @@ package counter
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +16,9 @@ import (
 	"github.com/sukashi-project/sukashi/internal/municipality"
 	"github.com/sukashi-project/sukashi/internal/problem"
 	"github.com/sukashi-project/sukashi/internal/say"
+	"github.com/sukashi-project/sukashi/ledger/entry"
+	"github.com/sukashi-project/sukashi/policy"
+	"github.com/sukashi-project/sukashi/policy/catalogue"
 	"github.com/sukashi-project/sukashi/policy/transfer"
 )
 
@@ -26,9 +30,15 @@ type Config struct {
 	Transfer     note.Verifier     // key of the register's terminal in this town hall
 	MaxAge       time.Duration     // oldest transfer file accepted; 0 means 24 hours
 	Scan         func(string) bool // reports whether a text holds a resident code, in any script
+	Decider      Decider           // decides rule set transfer; nil: the checks below alone
 	Now          func() time.Time
 	Client       *http.Client // mutual TLS towards the CA front; may be nil if Submit is not used
 	URL          string       // of the CA front, without a slash at the end
+}
+
+// Decider decides over facts; *policy.Decider is one.
+type Decider interface {
+	Decide(ctx context.Context, f *policy.Facts) entry.Decision
 }
 
 // Terminal is one reception terminal. It is safe for concurrent use.
@@ -37,6 +47,16 @@ type Terminal struct {
 
 	mu       sync.Mutex
 	sequence uint32
+	files    map[string]file // transfer files by application id, until they are too old anyway
+}
+
+// file is a transfer file that an application was made of. It counts as used
+// when a certificate came of it: an application that the CA refuses may be
+// made again from the same file.
+type file struct {
+	digest [sha256.Size]byte
+	at     time.Time
+	used   bool
 }
 
 // New checks the configuration and returns a terminal.
@@ -54,23 +74,17 @@ func New(cfg Config) (*Terminal, error) {
 	case cfg.Transfer == nil || cfg.Scan == nil || cfg.Now == nil || cfg.MaxAge < 0:
 		return nil, errors.New("terminal needs a transfer key, a scanner and a clock")
 	}
-	return &Terminal{cfg: cfg}, nil
+	return &Terminal{cfg: cfg, files: map[string]file{}}, nil
 }
 
 // Apply makes an application of the transfer file, the form and the card's
 // certification request. Every refusal is a sentence for the officer and
 // quotes nothing of the form.
 func (t *Terminal) Apply(transferFile []byte, form Form, shown Document, request []byte) (*Application, error) {
-	f, err := transfer.Open(transferFile, t.cfg.Transfer)
-	if err != nil {
-		return nil, say.New("counter.transfer", "転送ファイルを受け付けられません。", "The transfer file can't be accepted.").
-			Hint("住基端末でもう一度書き出してください。", "Export it again at the register's terminal.").Because(err)
-	}
 	now := t.cfg.Now()
-	if age := now.Sub(f.At.Std()); f.Municipality != t.cfg.Municipality || age > t.cfg.MaxAge || age < -time.Minute {
-		return nil, say.New("counter.transfer-scope", "転送ファイルが別の市町村のもの、または古いものです。",
-			"The transfer file is another municipality's, or too old.").
-			Hint("この窓口の住基端末で、今日の分を書き出してください。", "Export one today at this town hall's register terminal.")
+	f, err := t.open(transferFile, now)
+	if err != nil {
+		return nil, err
 	}
 	for _, s := range form.fields() {
 		if t.cfg.Scan(s) {
@@ -100,7 +114,59 @@ func (t *Terminal) Apply(transferFile []byte, form Form, shown Document, request
 		return nil, say.New("counter.request", "カードからの公開鍵を受け付けられません。", "The public key from the card can't be accepted.").
 			Hint("鍵ペアを作り直してください。", "Make the key pair again.").Because(err)
 	}
+	t.mu.Lock()
+	t.files[app.ID] = file{digest: sha256.Sum256(transferFile), at: f.At.Std()}
+	t.mu.Unlock()
 	return app, nil
+}
+
+// open reads the transfer file: form and signature, this town hall's, of
+// today, not taken in before; and what rule set transfer says about it.
+func (t *Terminal) open(b []byte, now time.Time) (transfer.File, error) {
+	check := policy.TransferCheck{Bytes: b, Terminal: t.cfg.Transfer, Registered: true, Municipality: t.cfg.Municipality,
+		Now: now, MaxAge: t.cfg.MaxAge, UsedBefore: t.usedBefore(b, now)}
+	f, facts := check.Facts()
+	switch {
+	case !facts.Get("signature_valid") || !facts.Get("grammar"):
+		_, err := transfer.Open(b, t.cfg.Transfer)
+		return f, say.New("counter.transfer", "転送ファイルを受け付けられません。", "The transfer file can't be accepted.").
+			Hint("住基端末でもう一度書き出してください。", "Export it again at the register's terminal.").Because(err)
+	case !facts.Get("municipality_own") || !facts.Get("fresh"):
+		return f, say.New("counter.transfer-scope", "転送ファイルが別の市町村のもの、または古いものです。",
+			"The transfer file is another municipality's, or too old.").
+			Hint("この窓口の住基端末で、今日の分を書き出してください。", "Export one today at this town hall's register terminal.")
+	case !facts.Get("not_used_before"):
+		return f, say.New("counter.transfer-used", "この転送ファイルはすでに使われています。", "This transfer file was used before.").
+			Hint("申請ごとに書き出してください。", "Export one for each application.")
+	}
+	if t.cfg.Decider != nil {
+		if d := t.cfg.Decider.Decide(context.Background(), facts); !d.Allow {
+			return f, catalogue.Refusal(d.Codes[0])
+		}
+	}
+	return f, nil
+}
+
+func (t *Terminal) usedBefore(b []byte, now time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	digest, found := sha256.Sum256(b), false
+	for id, f := range t.files {
+		if now.Sub(f.at) > t.cfg.MaxAge {
+			delete(t.files, id)
+		}
+		found = found || f.used && f.digest == digest
+	}
+	return found
+}
+
+func (t *Terminal) markUsed(id string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if f, ok := t.files[id]; ok {
+		f.used = true
+		t.files[id] = f
+	}
 }
 
 func errResidentCode() error {
@@ -163,5 +229,6 @@ func (t *Terminal) Submit(ctx context.Context, app *Application) (*Delivery, err
 	if err := dec.Decode(d); err != nil || len(d.Certificate) == 0 {
 		return nil, errors.New("couldn't read the CA front's answer")
 	}
+	t.markUsed(app.ID)
 	return d, nil
 }

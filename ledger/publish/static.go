@@ -1,0 +1,122 @@
+package publish
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/sukashi-project/sukashi/ledger"
+	"github.com/sukashi-project/sukashi/ledger/proof"
+)
+
+// ExportLog writes the whole published log as C2SP tlog-tiles files that any
+// web server can serve: DIR/checkpoint, DIR/tile/<L>/<N>[.p/<W>] and
+// DIR/tile/entries/<N>[.p/<W>]. The checkpoint is written last, so a reader
+// never finds one whose tiles are missing. Called again, it adds what is new;
+// full tiles that are there already are left alone.
+func ExportLog(ctx context.Context, s Source, dir string) error {
+	note, err := s.Checkpoint(ctx)
+	if err != nil {
+		return fmt.Errorf("couldn't read the published checkpoint: %w", err)
+	}
+	cp, err := proof.ParseUnverified(note)
+	if err != nil {
+		return fmt.Errorf("couldn't read the published checkpoint: %w", err)
+	}
+	for level := range uint(maxLevel + 1) {
+		n := cp.Size >> (8 * level)
+		if n == 0 {
+			break
+		}
+		for index := uint64(0); index*tileWidth < n; index++ {
+			t := tilePath{level: level, index: index, width: min(tileWidth, n-index*tileWidth)}
+			if err := exportTile(ctx, s, dir, t); err != nil {
+				return err
+			}
+			if level > 0 {
+				continue
+			}
+			t.entries = true
+			if err := exportTile(ctx, s, dir, t); err != nil {
+				return err
+			}
+		}
+	}
+	return replace(filepath.Join(dir, "checkpoint"), note)
+}
+
+func exportTile(ctx context.Context, s Source, dir string, t tilePath) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	name := filepath.Join(dir, "tile", filepath.FromSlash(t.String()))
+	if _, err := os.Stat(name); err == nil && t.width == tileWidth {
+		return nil
+	}
+	var b []byte
+	var err error
+	if t.entries {
+		from := t.index * tileWidth
+		err = s.Entries(ctx, from, from+t.width, func(_ uint64, e []byte) error {
+			b = appendFrame(b, e)
+			return nil
+		})
+	} else if b, err = s.Tile(ctx, t.level, t.index); err == nil {
+		if uint64(len(b)) < t.width*32 {
+			err = errShort
+		} else {
+			b = b[:t.width*32]
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("couldn't read tile %s: %w", t, err)
+	}
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return fmt.Errorf("couldn't make a tile directory: %w", err)
+	}
+	return replace(name, b)
+}
+
+// ReadExport calls fn for every entry of an exported log, in order, and
+// verifies that they lead to the checkpoint, which the policy must accept. What
+// fn saw counts only when the error is nil. It returns the checkpoint.
+func ReadExport(ctx context.Context, dir string, policy *proof.Policy, fn func(index uint64, b []byte) error) (*proof.Checkpoint, error) {
+	note, err := os.ReadFile(filepath.Join(dir, "checkpoint"))
+	if err != nil {
+		return nil, fmt.Errorf("couldn't read the exported checkpoint: %w", err)
+	}
+	cp, err := policy.VerifyCheckpoint(note)
+	if err != nil {
+		return nil, err
+	}
+	tree := newStack()
+	for from := uint64(0); from < cp.Size; from += tileWidth {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		t := tilePath{entries: true, index: from / tileWidth, width: min(tileWidth, cp.Size-from)}
+		b, err := os.ReadFile(filepath.Join(dir, "tile", filepath.FromSlash(t.String())))
+		if err != nil {
+			return nil, fmt.Errorf("couldn't read an exported entry bundle: %w", err)
+		}
+		frames, err := parseFrames(b)
+		if err != nil || uint64(len(frames)) != t.width {
+			return nil, ledger.ErrInvalid.Because(fmt.Errorf("bundle %s doesn't hold %d entries", t, t.width))
+		}
+		for i, f := range frames {
+			tree.add(f)
+			if err := fn(from+uint64(i), f); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if tree.root() != cp.Root {
+		return nil, ErrOtherEntries
+	}
+	return cp, nil
+}
+
+// ErrOtherEntries means that an exported log's entries don't lead to its
+// checkpoint: checked and false.
+var ErrOtherEntries = fmt.Errorf("the exported entries don't lead to the checkpoint: %w", proof.ErrFalse)

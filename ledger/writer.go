@@ -49,10 +49,11 @@ type call struct {
 
 // Limits of a Writer.
 const (
-	writerQueue   = 65536            // calls waiting
-	writerBatch   = 1024             // entries in one request
-	writerTimeout = 30 * time.Second // one request to the log
-	writerRetries = 3                // requests whose answer got lost
+	writerQueue   = 65536                 // calls waiting
+	writerBatch   = 1024                  // entries in one request
+	writerTimeout = 30 * time.Second      // one request to the log
+	writerRetries = 3                     // requests whose answer got lost
+	writerPause   = 20 * time.Millisecond // first pause when the log is busy; doubles
 )
 
 // NewWriter returns a writer for the role identifier by, which continues after
@@ -268,7 +269,7 @@ func (w *Writer) build(c *call, seq uint64) ([][]byte, error) {
 // again: the log knows them by writer and number.
 func (w *Writer) request(ctx context.Context, batch [][]byte) ([]*proof.Receipt, error) {
 	var err error
-	for range writerRetries {
+	for try, pause := 0, writerPause; try < writerRetries; try++ {
 		var receipts []*proof.Receipt
 		receipts, err = w.log.Append(ctx, batch...)
 		if err == nil && len(receipts) != len(batch) {
@@ -277,7 +278,10 @@ func (w *Writer) request(ctx context.Context, batch [][]byte) ([]*proof.Receipt,
 		if err == nil {
 			return receipts, nil
 		}
-		if isRefusal(err) || isStopped(err) || ctx.Err() != nil {
+		switch {
+		case errors.Is(err, ErrBusy) && wait(ctx, pause): // nothing was looked at: doesn't count
+			try, pause = try-1, min(2*pause, 64*writerPause)
+		case isRefusal(err) || errors.Is(err, ErrBusy) || errors.Is(err, ErrClosed) || ctx.Err() != nil:
 			return nil, err
 		}
 	}
@@ -294,4 +298,14 @@ func isRefusal(err error) bool {
 	return false
 }
 
-func isStopped(err error) bool { return errors.Is(err, ErrClosed) || errors.Is(err, ErrBusy) }
+// wait pauses; false when the context ended first.
+func wait(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -23,6 +23,7 @@ type fake struct {
 	requests int
 
 	lose    int           // answers to lose after logging
+	busy    int           // appends to turn away
 	fail    error         // answer to all appends
 	failSeq error         // answer to NextSeq
 	refuse  string        // code of a security.event that is refused
@@ -42,6 +43,10 @@ func (f *fake) Append(_ context.Context, entries ...[]byte) ([]*proof.Receipt, e
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.requests++
+	if f.busy > 0 {
+		f.busy--
+		return nil, ledger.ErrBusy
+	}
 	if f.fail != nil {
 		return nil, f.fail
 	}
@@ -180,6 +185,14 @@ func TestLostAnswerDoesNotDouble(t *testing.T) {
 	}
 	if got := codes(t, f); len(got) != 3 || got[1] != "b" || got[2] != "c" {
 		t.Errorf("log holds %v", got)
+	}
+}
+
+func TestBusyLogIsAskedAgain(t *testing.T) {
+	f := &fake{busy: 4}
+	w := writer(t, f)
+	if _, err := w.Append(ctx, event("a")); err != nil || f.requests != 5 {
+		t.Errorf("%d requests, %v", f.requests, err)
 	}
 }
 

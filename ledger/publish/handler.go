@@ -36,10 +36,16 @@ type Config struct {
 	// certificate may write under; none: the request is refused. nil: nobody
 	// may write.
 	Authorize func(*http.Request) (allowedBy []string)
-	Logger    *slog.Logger // nil: silent
+	// MaxAppends is how many append requests may be in work at a time; more
+	// are told to wait with 429. 0: 256.
+	MaxAppends int
+	Logger     *slog.Logger // nil: silent
 }
 
-type server struct{ cfg Config }
+type server struct {
+	cfg     Config
+	appends chan struct{} // one token for each append in work
+}
 
 // statuses of the ledger's errors; everything else is 500.
 var statuses = []struct {
@@ -180,6 +186,14 @@ func (s *server) append(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.Header.Get("Content-Type") != framesType {
 		s.fail(w, r, errMedia)
+		return
+	}
+	select {
+	case s.appends <- struct{}{}:
+		defer func() { <-s.appends }()
+	default:
+		w.Header().Set("Retry-After", "1")
+		s.fail(w, r, ledger.ErrBusy)
 		return
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, ledger.MaxAppendBytes))

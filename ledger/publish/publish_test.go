@@ -187,6 +187,45 @@ func TestNobodyWritesWithoutLeave(t *testing.T) {
 	}
 }
 
+// stuck is a log whose appends wait.
+type stuck struct {
+	*trillianlog.Engine
+	started, release chan struct{}
+}
+
+func (s stuck) Append(ctx context.Context, entries ...[]byte) ([]*proof.Receipt, error) {
+	s.started <- struct{}{}
+	<-s.release
+	return s.Engine.Append(ctx, entries...)
+}
+
+func TestTooManyAppendsAreToldToWait(t *testing.T) {
+	e, _ := engine(t)
+	l := stuck{e, make(chan struct{}, 9), make(chan struct{})}
+	srv := httptest.NewServer(Handler(Config{Source: e, Log: l, MaxAppends: 1, Authorize: func(*http.Request) []string { return []string{entry.ByCA} }}))
+	defer srv.Close()
+	c, err := NewClient(srv.URL, srv.Client())
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := make(chan error)
+	go func() {
+		_, err := c.Append(ctx, event(t, entry.ByCA, 0))
+		first <- err
+	}()
+	<-l.started
+	if _, err := c.Append(ctx, event(t, entry.ByCA, 1)); !errors.Is(err, ledger.ErrBusy) {
+		t.Errorf("second append: %v", err)
+	}
+	close(l.release)
+	if err := <-first; err != nil {
+		t.Error(err)
+	}
+	if _, err := c.Append(ctx, event(t, entry.ByCA, 1)); err != nil {
+		t.Errorf("after waiting: %v", err)
+	}
+}
+
 func TestStatusOverHTTP(t *testing.T) {
 	e, policy := engine(t)
 	c := serve(t, e, entry.ByCA)

@@ -16,7 +16,10 @@ var errFull = errors.New("answer is full")
 // Handler returns the ledger's routes. It is the only place that knows the
 // router.
 func Handler(cfg Config) http.Handler {
-	s := &server{cfg: cfg}
+	if cfg.MaxAppends <= 0 {
+		cfg.MaxAppends = 256
+	}
+	s := &server{cfg: cfg, appends: make(chan struct{}, cfg.MaxAppends)}
 	r := mux.NewRouter().UseEncodedPath()
 	get := func(path string, h http.HandlerFunc) { r.HandleFunc(path, h).Methods(http.MethodGet, http.MethodHead) }
 	get("/ledger/checkpoint", s.checkpoint)

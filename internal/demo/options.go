@@ -5,6 +5,7 @@ import (
 	"net"
 
 	"github.com/sukashi-project/sukashi/internal/say"
+	"github.com/sukashi-project/sukashi/internal/world"
 )
 
 // DefaultResidents is the size of the story without a flag: large enough that
@@ -26,6 +27,8 @@ type Options struct {
 	Lang       say.Lang  // of the story
 	Out        io.Writer // where the story goes
 	Bars       io.Writer // where progress bars go; nil: none
+
+	tap world.Tap // sees what every server takes; tests only
 }
 
 func (o *Options) validate() error {

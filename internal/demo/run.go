@@ -82,7 +82,7 @@ func (t *teller) openWorld(ctx context.Context) error {
 	if t.Serve {
 		addr = t.Addr
 	}
-	w, err := world.Open(ctx, world.Config{Dirs: world.In(t.dir.Root), Now: t.clock.Now, NoticeMode: t.NoticeMode, PublicAddr: addr})
+	w, err := world.Open(ctx, world.Config{Dirs: world.In(t.dir.Root), Now: t.clock.Now, NoticeMode: t.NoticeMode, PublicAddr: addr, Tap: t.tap})
 	if err != nil {
 		return err
 	}

@@ -195,7 +195,7 @@ func counterName(code string) string { return "counter-" + code }
 
 func counterNames() []string {
 	var names []string
-	for _, m := range municipality.List() {
+	for _, m := range append(municipality.List(), municipality.Former()...) {
 		names = append(names, counterName(m.Code))
 	}
 	return names

@@ -1,13 +1,24 @@
 package world
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"net/http"
+	"path/filepath"
+	"time"
 
 	"github.com/sukashi-project/sukashi/ca"
+	"github.com/sukashi-project/sukashi/ca/keystore"
 	"github.com/sukashi-project/sukashi/internal/people"
+	"github.com/sukashi-project/sukashi/internal/problem"
+	"github.com/sukashi-project/sukashi/internal/zone"
 	"github.com/sukashi-project/sukashi/juki/link"
 	"github.com/sukashi-project/sukashi/juki/register"
+	"github.com/sukashi-project/sukashi/ledger"
+	"github.com/sukashi-project/sukashi/ledger/entry"
+	"github.com/sukashi-project/sukashi/ledger/proof"
+	"github.com/sukashi-project/sukashi/policy"
 )
 
 // Import brings the generator's residents into the register.
@@ -95,3 +106,45 @@ func (w *World) SendNotices(ctx context.Context) (link.Sent, error) { return w.J
 
 // Publish publishes a checkpoint with its status root, cosigned by witnesses.
 func (w *World) Publish(ctx context.Context) ([]byte, error) { return w.Ledger.Engine.Publish(ctx) }
+
+// RawNotice posts bytes to the CA's link server as the register's link server
+// would, without the register's sender: what a tampered sender could do. It
+// returns the server's refusal, nil if the bytes were received.
+func (w *World) RawNotice(ctx context.Context, body []byte) error {
+	cert, err := w.roots[zone.Juki].Issue(entry.ByRegisterLink, w.Now(), w.Rand)
+	if err != nil {
+		return err
+	}
+	c := zone.Peers{w.roots[zone.LGWAN]}.Client(cert, time.Minute)
+	defer c.CloseIdleConnections()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.CA.LinkURL+policy.PathNotices, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	for k, v := range policy.LinkHeader() {
+		req.Header[k] = v
+	}
+	resp, err := c.Do(req)
+	if err != nil {
+		return fmt.Errorf("couldn't reach the CA's link server: %w", err)
+	}
+	defer resp.Body.Close()
+	return problem.Read(resp)
+}
+
+// CAWriter is the CA's own door to the ledger, for a story in which an insider
+// takes it over. The authority must be closed: a role has one writer.
+func (w *World) CAWriter(ctx context.Context) (*ledger.Writer, error) {
+	log, err := w.ledgerClient(zone.LGWAN, entry.ByCA)
+	if err != nil {
+		return nil, err
+	}
+	return ledger.NewWriter(ctx, log, entry.ByCA, w.Now)
+}
+
+// ShadowKey opens the issuer's key file the way a thief of file and passphrase
+// would: with a log of the thief's own as the one that the gate believes.
+func (w *World) ShadowKey(log *proof.Policy, journal string) (keystore.Key, error) {
+	return keystore.OpenSoftware(keystore.SoftwareConfig{Path: filepath.Join(w.Dirs.CA, "keys", keystore.RoleIssuer+".key"),
+		Passphrase: []byte(passphrase), Gate: keystore.GateConfig{Log: log, Journal: journal, Now: w.Now}})
+}

@@ -19,6 +19,7 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/sukashi-project/sukashi/internal/zone"
@@ -68,6 +69,8 @@ type World struct {
 
 	servers servers
 	roots   map[zone.Zone]*zone.Root
+	closing sync.Once
+	closed  error // what the first Close returned
 }
 
 // Names of the TLS identities.
@@ -126,8 +129,14 @@ func (w *World) open(ctx context.Context) error {
 // Endpoints returns the address of every server by role name.
 func (w *World) Endpoints() map[string]string { return w.servers.addresses() }
 
-// Close stops every role. The directories stay.
+// Close stops every role. The directories stay. Closing twice does nothing the
+// second time.
 func (w *World) Close() error {
+	w.closing.Do(func() { w.closed = w.stop() })
+	return w.closed
+}
+
+func (w *World) stop() error {
 	errs := []error{w.servers.stop()}
 	if w.Juki != nil {
 		errs = append(errs, w.Juki.close())

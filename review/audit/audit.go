@@ -88,6 +88,7 @@ type Source struct {
 	Issuers      []File   // certificates of the issuer keys, all generations (DER)
 	Certificates Files    // certificates found in the world (DER)
 	CRLs         Files    // revocation lists found in the world (DER)
+	OCSP         Files    // OCSP answers found in the world (DER)
 	Reports      []File   // earlier council reports, as kept
 	Journal      *Journal // signing journal of the key store
 	Openings     []Opening

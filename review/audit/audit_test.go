@@ -77,7 +77,7 @@ func TestLogAlone(t *testing.T) {
 	s := w.source()
 	r, err := Audit(context.Background(), Source{Log: s.Log, Checkpoint: s.Checkpoint, Policy: s.Policy}, Options{Now: w.now})
 	must(t, err)
-	for _, code := range []string{"KEY-2", "CRT-5", "CRT-6", "CRT-7", "CRT-8", "CRT-9", "CRL-3", "CRL-4", "POL-3"} {
+	for _, code := range []string{"KEY-2", "CRT-5", "CRT-6", "CRT-7", "CRT-8", "CRT-9", "CRL-3", "CRL-4", "OCS-1", "POL-3"} {
 		c, ok := r.Check(code)
 		if !ok || c.Verdict != NotChecked || c.Class != ClassB || c.Reason.JA == "" || c.Reason.EN == "" {
 			t.Errorf("%s: %s %s", code, c.Verdict, c.Class)
@@ -280,5 +280,28 @@ func TestWrongEntryIsNamed(t *testing.T) {
 	c, _ := r.Check("LOG-4")
 	if c.Verdict != Found || !slices.Equal(c.Findings[0].Entries, []uint64{9}) {
 		t.Errorf("%s %+v", c.Verdict, c.Findings)
+	}
+}
+
+// TestHostileNumbers: forged numbers are reported and cost no memory.
+func TestHostileNumbers(t *testing.T) {
+	w := newWorld(t)
+	w.begin()
+	der, h := w.certificate(nagano, nil)
+	for i := range uint64(40) {
+		b := w.intent(der, &h)
+		b.Ordinal = (i + 1) << 17
+		w.add(entry.ByCA, b)
+		w.add(entry.ByNoticeSender, &entry.NoticeSent{Decision: w.decide("notice-send"), Digest: other, Holder: other, Mode: entry.ModeReference, Notice: 1<<52 + i})
+	}
+	w.publish()
+	s := w.source()
+	s.Certificates, s.CRLs, s.Journal = nil, nil, nil
+	r, err := Audit(context.Background(), s, Options{Now: w.now})
+	must(t, err)
+	c, _ := r.Check("CRT-1")
+	n, _ := r.Check("NTC-1")
+	if c.Total != 40 || n.Total != 40 || r.Certificates.Intents > 3 {
+		t.Errorf("%d and %d findings, %d intents taken", c.Total, n.Total, r.Certificates.Intents)
 	}
 }

@@ -10,9 +10,19 @@ import (
 	"github.com/sukashi-project/sukashi/review/pki"
 )
 
-// maxGap bounds how many missing numbers are filled in when a sequence jumps:
-// a forged entry must not make the auditor allocate without limit.
-const maxGap = 1 << 16
+// maxGaps bounds how many missing numbers are filled in, in all, when a
+// sequence jumps: forged entries must not make the auditor allocate without
+// limit. Beyond it such an entry is reported and has no further effect.
+const maxGaps = 1 << 18
+
+// fill reports whether n missing numbers may be filled in.
+func (a *auditor) fill(n uint64) bool {
+	if n > maxGaps || a.filled+n > maxGaps {
+		return false
+	}
+	a.filled += n
+	return true
+}
 
 // auditor is the state of one audit: a state machine over the log's entries.
 type auditor struct {
@@ -23,6 +33,7 @@ type auditor struct {
 
 	tree       *merkle
 	size       uint64
+	filled     uint64 // missing numbers filled in so far
 	kinds      map[entry.Kind]uint64
 	seqs       map[string]uint64 // next number of each writer
 	first      entry.Time

@@ -70,7 +70,7 @@ type certState struct {
 	tbs, digest  entry.Digest
 	subject      entry.Digest // subject commitment
 	municipality string
-	at           entry.Time // of the intent
+	at, endAt    entry.Time // of the intent and of its end
 	intent       uint64     // index + 1 of each; 0: none
 	end          uint64
 	revoked      uint64
@@ -89,7 +89,7 @@ func (a *auditor) certIntent(it *item, b *entry.CertIntent) {
 	next := uint64(len(a.certs))
 	if b.Ordinal != next {
 		a.fail(ckOrdinals, text("記録 %d の発行予告の番号は %d ですが、次は %d のはずです。", "The announcement at entry %d has number %d where %d comes next.", it.index, b.Ordinal, next), it.index)
-		if b.Ordinal < next || b.Ordinal-next > maxGap {
+		if b.Ordinal < next || !a.fill(b.Ordinal-next) {
 			return
 		}
 		for uint64(len(a.certs)) < b.Ordinal {
@@ -122,7 +122,7 @@ func (a *auditor) ending(it *item, ordinal uint64) *certState {
 		a.fail(ckIssuedAfterIntent, text("記録 %d は、すでに終わった発行予告(番号 %d)をもう一度終わらせています。", "Entry %d ends announcement %d, which had ended before.", it.index, ordinal), c.end-1, it.index)
 		return nil
 	}
-	c.end = it.index + 1
+	c.end, c.endAt = it.index+1, it.e.At
 	return c
 }
 

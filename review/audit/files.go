@@ -140,13 +140,22 @@ func (a *auditor) finishFiles() {
 		}
 		return 1
 	})
+	if len(names) == 0 {
+		return
+	}
+	announced := make(map[entry.Digest]uint64, len(a.certs))
+	for o := range a.certs {
+		if c := &a.certs[o]; !c.filler() {
+			announced[c.tbs] = uint64(o)
+		}
+	}
 	for _, f := range names {
-		a.strangeFile(f)
+		a.strangeFile(f, announced)
 	}
 }
 
 // strangeFile judges a certificate that no cert.issued entry names.
-func (a *auditor) strangeFile(f *fileCert) {
+func (a *auditor) strangeFile(f *fileCert, announced map[entry.Digest]uint64) {
 	if a.keys[f.spki] != nil && a.announcedByKey(f.tbs) {
 		return // the certificate of an issuer or responder key
 	}
@@ -155,11 +164,8 @@ func (a *auditor) strangeFile(f *fileCert) {
 			Text: text("この証明書の署名は、知られている発行者の鍵によるものではありません。", "This certificate is not signed with any known issuer key.")})
 		return
 	}
-	for o := range a.certs {
+	if o, ok := announced[f.tbs]; ok {
 		c := &a.certs[o]
-		if c.filler() || c.tbs != f.tbs {
-			continue
-		}
 		if c.end == 0 {
 			a.add(ckBehindBack, Finding{Class: ClassB, Severity: Warn, File: f.name, Entries: []uint64{c.intent - 1},
 				Text: text("この証明書は予告(番号 %d)どおりに署名されていますが、発行の記録がまだありません。", "This certificate was signed as announced (number %d), but its issue is not recorded yet.", o)})

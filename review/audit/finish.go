@@ -22,6 +22,9 @@ func (a *auditor) finish(ctx context.Context, cp *proof.Checkpoint) error {
 	if err := a.finishCRLs(); err != nil {
 		return err
 	}
+	if err := a.finishOCSP(); err != nil {
+		return err
+	}
 	a.finishJournal()
 	a.finishReports()
 	return a.replayAll(ctx)

@@ -28,7 +28,7 @@ func (a *auditor) noticeSent(it *item, b *entry.NoticeSent) {
 	next := uint64(len(a.notices))
 	if b.Notice != it.e.Seq || b.Notice != next {
 		a.fail(ckNoticeSequence, text("記録 %d の通知の番号は %d ですが、次は %d のはずです。", "The notice of entry %d has number %d where %d comes next.", it.index, b.Notice, next), it.index)
-		if b.Notice < next || b.Notice-next > maxGap {
+		if b.Notice < next || !a.fill(b.Notice-next) {
 			return
 		}
 		a.notices = append(a.notices, make([]noticeState, b.Notice-next)...)

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/crypto/ocsp"
+
 	"github.com/sukashi-project/sukashi/ledger/entry"
 	"github.com/sukashi-project/sukashi/ledger/proof"
 	"github.com/sukashi-project/sukashi/policy/holders"
@@ -279,7 +281,7 @@ var sabotages = []sabotage{
 	{name: "a message that nobody logged, refused", want: "NTC-5", do: after(func(w *world) { w.refuse(2, "N103", "N206") })},
 
 	// Policies.
-	{name: "rules that were never approved", want: "POL-1", do: after(func(w *world) { w.policy = 3; w.change(4) })},
+	{name: "rules that were never approved", want: "POL-1", do: after(func(w *world) { w.policy = 1; w.change(4) })},
 	{name: "rules approved only later", want: "POL-1", do: after(func(w *world) {
 		w.policy = uint64(len(w.entries)) + 3
 		n, d := w.send(4, entry.ModeReference)
@@ -450,6 +452,33 @@ var sabotages = []sabotage{
 		w.list(nagano, nil)
 	})},
 	{name: "no new list", want: "CRL-5", do: after(func(w *world) { w.now = w.now.Add(48 * time.Hour) })},
+
+	{name: "good for a revoked certificate", want: "OCS-1", do: after(func(w *world) {
+		w.now = w.now.Add(time.Hour)
+		w.ask(0, func(a *ocsp.Response) { a.Status = ocsp.Good })
+	})},
+	{name: "good for what was never issued", want: "OCS-1", do: after(func(w *world) { w.ask(99, func(a *ocsp.Response) { a.Status = ocsp.Good }) })},
+	{name: "good before it was issued", want: "OCS-1", do: after(func(w *world) { w.ask(4, func(a *ocsp.Response) { a.ThisUpdate = w.now.Add(-time.Hour) }) })},
+	{name: "revoked for a live certificate", want: "OCS-1", do: after(func(w *world) { w.ask(4, func(a *ocsp.Response) { a.Status, a.RevokedAt = ocsp.Revoked, w.now }) })},
+	{name: "another date of revocation in an answer", want: "OCS-1", do: after(func(w *world) { w.ask(0, func(a *ocsp.Response) { a.RevokedAt = w.now.Add(time.Minute) }) })},
+	{name: "a reason in an answer that tells more than it may", want: "OCS-1", do: after(func(w *world) { w.ask(0, func(a *ocsp.Response) { a.RevocationReason = ocsp.CessationOfOperation }) })},
+	{name: "unknown for an issued certificate", want: "OCS-1", do: after(func(w *world) {
+		w.now = w.now.Add(time.Hour)
+		w.ask(4, func(a *ocsp.Response) { a.Status = ocsp.Unknown })
+	})},
+	{name: "an answer from the future", want: "OCS-1", do: after(func(w *world) { w.ask(4, func(a *ocsp.Response) { a.ThisUpdate = w.now.Add(time.Hour) }) })},
+	{name: "an answer by a key nobody registered", want: "OCS-1", do: after(func(w *world) { w.resp = w.ca.Responder(w.t, w.now, nil); w.ask(4, nil) })},
+	{name: "an answer by a certificate for something else", want: "OCS-1", do: after(func(w *world) {
+		w.resp = w.ca.Responder(w.t, w.now, func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} })
+		w.add(entry.ByCA, &entry.KeyCreated{Alg: "p256", Record: other, Role: "ocsp", SPKI: entry.Sum(w.resp.Cert.RawSubjectPublicKeyInfo)})
+		w.ask(4, nil)
+	})},
+	{name: "an answer of another issuer", want: "OCS-1", do: after(func(w *world) {
+		w.ca = testca.New(w.t, w.now)
+		w.resp = w.ca.Responder(w.t, w.now, nil)
+		w.ask(4, nil)
+	})},
+	{name: "answers without an issuer to check them", want: "OCS-1", do: story, src: func(w *world, s *Source) { s.Issuers = nil }},
 
 	// The rest.
 	{name: "a disclosure of nobody", want: "ERA-1", do: after(func(w *world) {

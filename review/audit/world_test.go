@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/crypto/ocsp"
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -55,6 +56,8 @@ type world struct {
 	journal  Journal
 	certs    []File
 	crls     []File
+	ocsps    []File
+	resp     *testca.Responder
 	earlier  [][]byte
 	openings []Opening
 	replay   func(context.Context, entry.Decision) error
@@ -116,7 +119,29 @@ func (w *world) begin() {
 	tbs := entry.Sum(w.ca.Cert.RawTBSCertificate)
 	w.add(entry.ByOperator, &entry.KeyCreated{Alg: "p256", Record: entry.Sum([]byte("ceremony")), Role: "issuer", SPKI: entry.Sum(w.ca.SPKI()), TBS: &tbs})
 	w.journal.Lines = append(w.journal.Lines, JournalLine{Index: 1, TBS: tbs})
+	w.resp = w.ca.Responder(w.t, w.now.AddDate(0, -1, 0), nil)
+	rtbs := entry.Sum(w.resp.Cert.RawTBSCertificate)
+	w.add(entry.ByCA, &entry.KeyCreated{Alg: "p256", Record: entry.Sum([]byte("ceremony")), Role: "ocsp", SPKI: entry.Sum(w.resp.Cert.RawSubjectPublicKeyInfo), TBS: &rtbs})
+	w.journal.Lines = append(w.journal.Lines, JournalLine{Index: 2, TBS: rtbs})
 	w.approve(w.bundle, w.council...)
+}
+
+// ask lets the responder answer about a certificate, as it is now; change may
+// spoil the answer.
+func (w *world) ask(ord uint64, change func(*ocsp.Response)) {
+	a := ocsp.Response{Status: ocsp.Unknown, ThisUpdate: w.now, ProducedAt: w.now, SerialNumber: big.NewInt(77)}
+	if ord < uint64(len(w.holders)) {
+		h := w.holders[ord]
+		a.Status = ocsp.Good
+		a.SerialNumber, _ = new(big.Int).SetString(h.serial, 16)
+		if h.revokedAt != 0 {
+			a.Status, a.RevokedAt, a.RevocationReason = ocsp.Revoked, h.recorded, reasons[h.ground][0]
+		}
+	}
+	if change != nil {
+		change(&a)
+	}
+	w.ocsps = append(w.ocsps, File{fmt.Sprintf("ocsp/%d.der", len(w.ocsps)), w.ca.Answer(w.t, w.resp, a)})
 }
 
 func (w *world) approve(bundle entry.Digest, by ...ed25519.PrivateKey) {
@@ -350,7 +375,7 @@ func (w *world) source() Source {
 	must(w.t, err)
 	s := Source{Log: w, Checkpoint: w.checkpoint(), Policy: p, Earlier: w.earlier,
 		Issuers:      []File{{"issuer.pem", w.ca.DER}},
-		Certificates: FileList(w.certs...), CRLs: FileList(w.crls...), Journal: &w.journal,
+		Certificates: FileList(w.certs...), CRLs: FileList(w.crls...), OCSP: FileList(w.ocsps...), Journal: &w.journal,
 		Openings: w.openings, Threshold: 2, Replay: w.replay}
 	for _, k := range w.council {
 		s.Council = append(s.Council, k.Public().(ed25519.PublicKey))
@@ -383,6 +408,9 @@ func story(w *world) {
 		w.list(p, nil)
 	}
 	w.daily("2026-11-24")
+	for _, o := range []uint64{0, 2, 4, 99} {
+		w.ask(o, nil)
+	}
 	w.publish()
 }
 

@@ -44,6 +44,7 @@ var owners = map[string]Text{
 	"STA": {JA: "ログ運用責任者", EN: "Log operator"},
 	"CRL": {JA: "認証局 失効責任者", EN: "CA revocation manager"},
 	"SMP": {JA: "認証局 情報保護責任者", EN: "CA data protection manager"},
+	"OCS": {JA: "認証局 失効責任者", EN: "CA revocation manager"},
 	"ERA": {JA: "認証局 情報保護責任者", EN: "CA data protection manager"},
 	"RPT": {JA: "審議会事務局", EN: "Council secretariat"},
 	"SEC": {JA: "各機関 情報セキュリティ責任者", EN: "Security officers of the bodies"},

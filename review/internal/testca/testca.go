@@ -20,6 +20,7 @@ import (
 
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+	"golang.org/x/crypto/ocsp"
 
 	"github.com/sukashi-project/sukashi/internal/attr"
 )
@@ -223,6 +224,39 @@ func IDP(municipality string) []byte {
 	var b cryptobyte.Builder
 	b.AddASN1(cbasn1.SEQUENCE, func(c *cryptobyte.Builder) { addPoint(c, [][]byte{PartitionName(municipality)}) })
 	return b.BytesOrPanic()
+}
+
+// Responder is a delegated OCSP responder.
+type Responder struct {
+	Key  *ecdsa.PrivateKey
+	Cert *x509.Certificate
+}
+
+// Responder makes a responder under the issuer; change may spoil its certificate.
+func (ca *CA) Responder(t testing.TB, notBefore time.Time, change func(*x509.Certificate)) *Responder {
+	t.Helper()
+	key := Key(t)
+	tmpl := &x509.Certificate{SerialNumber: big.NewInt(9), RawSubject: name([2]string{"C", "JP"}, [2]string{"CN", "OCSP"}),
+		NotBefore: notBefore, NotAfter: notBefore.AddDate(1, 0, 0), KeyUsage: x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageOCSPSigning}}
+	if change != nil {
+		change(tmpl)
+	}
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, ca.Cert, &key.PublicKey, ca.Key)
+	must(t, err)
+	cert, err := x509.ParseCertificate(der)
+	must(t, err)
+	return &Responder{Key: key, Cert: cert}
+}
+
+// Answer signs an OCSP answer.
+func (ca *CA) Answer(t testing.TB, r *Responder, a ocsp.Response) []byte {
+	t.Helper()
+	a.Certificate = r.Cert
+	a.NextUpdate = a.ThisUpdate.Add(time.Hour)
+	der, err := ocsp.CreateResponse(ca.Cert, r.Cert, a, r.Key)
+	must(t, err)
+	return der
 }
 
 func must(t testing.TB, err error) {

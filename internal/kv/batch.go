@@ -68,7 +68,7 @@ func (b *Batch) start(sync bool) (func() error, error) {
 		b.Close()
 		return nil, err
 	}
-	defer b.s.mu.RUnlock()
+	defer b.s.leave()
 	b.done = true
 	if !sync {
 		err := b.s.db.Apply(b.b, pebble.NoSync)
@@ -105,7 +105,7 @@ func (s *Store) Snapshot() (*Snapshot, error) {
 	if err := s.enter(); err != nil {
 		return nil, err
 	}
-	defer s.mu.RUnlock()
+	defer s.leave()
 	return &Snapshot{s: s, sn: s.db.NewSnapshot()}, nil
 }
 
@@ -114,7 +114,7 @@ func (s *Snapshot) Get(key []byte) ([]byte, error) {
 	if err := s.s.enter(); err != nil {
 		return nil, err
 	}
-	defer s.s.mu.RUnlock()
+	defer s.s.leave()
 	return get(s.sn, key)
 }
 
@@ -123,7 +123,7 @@ func (s *Snapshot) Scan(from, to []byte, fn func(k, v []byte) error) error {
 	if err := s.s.enter(); err != nil {
 		return err
 	}
-	defer s.s.mu.RUnlock()
+	defer s.s.leave()
 	return scan(s.sn, from, to, fn)
 }
 

@@ -55,7 +55,9 @@ type Options struct {
 type Store struct {
 	db *pebble.DB
 
-	mu     sync.RWMutex // held for reading by every operation, for writing by Close
+	mu     sync.Mutex // guards runs and closed
+	idle   *sync.Cond // signalled when runs falls to 0
+	runs   int        // operations that run
 	closed bool
 }
 
@@ -96,11 +98,13 @@ func Open(dir string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, explain(dir, err)
 	}
-	return &Store{db: db}, nil
+	s := &Store{db: db}
+	s.idle = sync.NewCond(&s.mu)
+	return s, nil
 }
 
-// Close releases the directory. It is an error to use the store afterwards;
-// closing twice is not.
+// Close releases the directory when the operations that run have ended; new
+// ones get ErrClosed, also from inside a Scan. Closing twice is allowed.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -108,17 +112,29 @@ func (s *Store) Close() error {
 		return nil
 	}
 	s.closed = true
+	for s.runs > 0 {
+		s.idle.Wait()
+	}
 	return s.db.Close()
 }
 
-// enter takes the read lock of an open store; the caller unlocks.
+// enter counts an operation of an open store; the caller leaves.
 func (s *Store) enter() error {
-	s.mu.RLock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.closed {
-		s.mu.RUnlock()
 		return ErrClosed
 	}
+	s.runs++
 	return nil
+}
+
+func (s *Store) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.runs--; s.runs == 0 {
+		s.idle.Broadcast()
+	}
 }
 
 // Get returns a copy of the value of key, or ErrNotFound.
@@ -126,7 +142,7 @@ func (s *Store) Get(key []byte) ([]byte, error) {
 	if err := s.enter(); err != nil {
 		return nil, err
 	}
-	defer s.mu.RUnlock()
+	defer s.leave()
 	return get(s.db, key)
 }
 
@@ -149,7 +165,7 @@ func (s *Store) Scan(from, to []byte, fn func(k, v []byte) error) error {
 	if err := s.enter(); err != nil {
 		return err
 	}
-	defer s.mu.RUnlock()
+	defer s.leave()
 	return scan(s.db, from, to, fn)
 }
 
@@ -188,7 +204,7 @@ func (s *Store) Last(from, to []byte) (key, value []byte, err error) {
 	if err := s.enter(); err != nil {
 		return nil, nil, err
 	}
-	defer s.mu.RUnlock()
+	defer s.leave()
 	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
 	if err != nil {
 		return nil, nil, explain("", err)

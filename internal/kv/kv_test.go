@@ -208,3 +208,29 @@ func TestSyncedBatchesSurviveACrash(t *testing.T) {
 		}
 	}
 }
+
+// TestCloseWaitsForAScan closes the store while a scan runs: the scan ends
+// well, what it starts afterwards is refused, and nothing hangs.
+func TestCloseWaitsForAScan(t *testing.T) {
+	s := open(t, t.TempDir(), Options{})
+	put(t, s, "a", "1", "b", "2")
+	closed := make(chan error)
+	n := 0
+	err := s.Scan(nil, nil, func(k, _ []byte) error {
+		if n++; n == 1 {
+			go func() { closed <- s.Close() }()
+			for {
+				if _, err := s.Get(k); errors.Is(err, ErrClosed) {
+					return nil
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil || n != 2 {
+		t.Errorf("scan saw %d pairs, %v", n, err)
+	}
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
+}

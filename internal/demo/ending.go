@@ -24,6 +24,9 @@ func (t *teller) ending() {
 
 // serve keeps the pages open until the context ends.
 func (t *teller) serve(ctx context.Context) error {
+	if err := t.mountPages(); err != nil {
+		return err
+	}
 	t.Banner("サーバーは動いています: "+t.w.Ledger.PublicURL+"/  (Ctrl-C で終わります)",
 		"The servers are running: "+t.w.Ledger.PublicURL+"/  (Ctrl-C ends them)")
 	every := time.NewTicker(time.Second)

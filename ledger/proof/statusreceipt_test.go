@@ -223,6 +223,26 @@ func TestStatusContradiction(t *testing.T) {
 	}
 }
 
+// TestStatusByTheWrongWriter: right content, logged by somebody who may not
+// say so.
+func TestStatusByTheWrongWriter(t *testing.T) {
+	w := newStatusWorld()
+	d := entry.Sum(cert(0))
+	w.log(t, entry.ByCA, &entry.CertIntent{Decision: fakeDecision, Issuer: d, Municipality: "202011", Serial: "0a", Profile: d, Subject: d, TBS: d})
+	w.at[0] = w.log(t, entry.ByOperator, &entry.CertIssued{Certificate: d})
+	w.logRoot(t)
+	p := w.policy(t, "1")
+	if _, err := p.VerifyStatus(w.statusReceipt(t, 0, 0), nil); say.Code(err) != "status.issued" || !errors.Is(err, ErrFalse) {
+		t.Errorf("issued by the operator: %v", err)
+	}
+	w = newStatusWorld()
+	w.issue(t)
+	w.log(t, entry.ByOperator, &entry.StatusRoot{Covers: uint64(len(w.entries)), Issued: 1, Root: w.tree.Root(), Size: 1})
+	if _, err := p.VerifyStatus(w.statusReceipt(t, 0, 0), nil); say.Code(err) != "status.root" || !errors.Is(err, ErrFalse) {
+		t.Errorf("status.root by the operator: %v", err)
+	}
+}
+
 func TestEveryChangedByteOfStatusReceiptFails(t *testing.T) {
 	w := newStatusWorld()
 	for range 1030 {

@@ -10,6 +10,8 @@ import (
 	"unicode"
 
 	"github.com/sukashi-project/sukashi/internal/say"
+	"github.com/sukashi-project/sukashi/ledger/entry"
+	"github.com/sukashi-project/sukashi/ledger/proof"
 )
 
 func codes(r *Result) string {
@@ -141,6 +143,14 @@ func TestFilesThatDoNot(t *testing.T) {
 	o.write("y/report.tlog-proof", read("entries/3.tlog-proof"))
 	if r := File(ctx, o.path("y/report.json"), Options{}); r.Exit != IsFalse || !strings.HasSuffix(codes(r), "verify.report-entry") {
 		t.Errorf("report with another entry: %d %q", r.Exit, codes(r))
+	}
+	// The report's digest, logged by somebody else than the council.
+	x := o.add(entry.ByCA, &entry.ReviewReport{Covers: 7, Digest: entry.Sum(o.report)})
+	o.write("z/report.json", o.report)
+	o.write("z/report.entry.json", o.entries[x])
+	o.write("z/report.tlog-proof", (&proof.Receipt{Index: uint64(x), Hashes: o.inclusion(x), Checkpoint: o.checkpoint()}).Marshal())
+	if r := File(ctx, o.path("z/report.json"), Options{}); r.Exit != IsFalse || !strings.HasSuffix(codes(r), "verify.report-entry") {
+		t.Errorf("report logged by the CA: %d %q", r.Exit, codes(r))
 	}
 	cancelled, cancel := context.WithCancel(ctx)
 	cancel()

@@ -198,3 +198,15 @@ func TestFailedWriteEndsTheHead(t *testing.T) {
 		}
 	}
 }
+
+func FuzzUnmarshal(f *testing.F) {
+	pad := func(b []byte) []byte { return append(b, make([]byte, slotSize-len(b))...) }
+	f.Add(pad(marshal(7, []byte("checkpoint"))))
+	f.Add(make([]byte, slotSize))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		gen, checkpoint, ok := unmarshal(b)
+		if ok && !bytes.HasPrefix(b, marshal(gen, checkpoint)) {
+			t.Error("a slot is read as another")
+		}
+	})
+}

@@ -85,6 +85,10 @@ func (c *certState) filler() bool { return c.intent == 0 }
 
 func (a *auditor) certIntent(it *item, b *entry.CertIntent) {
 	a.decision(it, &b.Decision, "issue")
+	a.count(ckApplication)
+	if d := &b.Decision; d.Ruleset != "issue" || !d.Allow {
+		a.fail(ckApplication, text("記録 %d の発行予告には、申請についての許可の判定がありません。", "The announcement of entry %d has no decision that allows the application.", it.index), it.index)
+	}
 	a.count(ckOrdinals)
 	next := uint64(len(a.certs))
 	if b.Ordinal != next {

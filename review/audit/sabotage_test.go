@@ -24,6 +24,8 @@ type sabotage struct {
 	want string // code of the check that must turn red
 	do   func(w *world)
 	src  func(w *world, s *Source) // spoils what the auditor is given
+	// early is how long before the log's end the audit is made.
+	early time.Duration
 }
 
 // after runs the honest story first, then does something wrong.
@@ -77,12 +79,12 @@ var sabotages = []sabotage{
 	}},
 	{name: "no beginning", want: "LOG-6", do: func(w *world) { w.approve(w.bundle, w.council...); w.publish() }},
 	{name: "no summary at the end", want: "LOG-7", do: func(w *world) { story(w); w.issue(nagano) }},
-	{name: "a clock that goes back", want: "LOG-8", do: after(func(w *world) { w.now = w.now.Add(-time.Hour); w.issue(nagano) })},
-	{name: "a clock in the future", want: "LOG-8", do: after(func(w *world) {
-		w.now = w.now.Add(time.Hour)
-		w.publish()
+	{name: "a clock that goes back", want: "LOG-8", do: after(func(w *world) {
 		w.now = w.now.Add(-time.Hour)
+		w.send(4, entry.ModeReference)
+		w.now = w.now.Add(time.Hour)
 	})},
+	{name: "a clock in the future", want: "LOG-8", early: time.Hour, do: story},
 	{name: "a fork: another log at an earlier size", want: "LOG-9", do: func(w *world) {
 		fork := newWorld(w.t)
 		fork.begin()
@@ -120,6 +122,12 @@ var sabotages = []sabotage{
 	{name: "an issuer certificate that is not the log's", want: "KEY-2", do: story, src: func(w *world, s *Source) {
 		s.Issuers = append(s.Issuers, File{"other.pem", testca.New(w.t, w.now).DER})
 	}},
+	{name: "announced without a decision on the application", want: "APP-1", do: after(func(w *world) {
+		der, h := w.certificate(nagano, nil)
+		b := w.intent(der, &h)
+		b.Decision.Ruleset = "revoke"
+		w.add(entry.ByCA, b)
+	})},
 	{name: "an ordinal left out", want: "CRT-1", do: after(func(w *world) { w.holders = append(w.holders, holder{}); w.issue(nagano) })},
 	{name: "an ordinal used twice", want: "CRT-1", do: after(func(w *world) {
 		der, h := w.certificate(nagano, nil)
@@ -516,7 +524,7 @@ func TestSabotage(t *testing.T) {
 			if s.src != nil {
 				s.src(w, &src)
 			}
-			r, err := Audit(context.Background(), src, Options{Now: w.now, Modes: []string{entry.ModeReference}})
+			r, err := Audit(context.Background(), src, Options{Now: w.now.Add(-s.early), Modes: []string{entry.ModeReference}})
 			must(t, err)
 			c, ok := r.Check(s.want)
 			if !ok || c.Verdict != Found || c.Total == 0 || c.Class == ClassA {

@@ -39,6 +39,7 @@ var owners = map[string]Text{
 	"HLD": {JA: "認証局・指定情報処理機関 連携担当", EN: "Link officers of CA and information body"},
 	"NTC": {JA: "指定情報処理機関 連携サーバ担当", EN: "Link officer of the information body"},
 	"POL": {JA: "審議会事務局", EN: "Council secretariat"},
+	"APP": {JA: "市町村 受付窓口・認証局 発行責任者", EN: "Municipal counters, CA issuing manager"},
 	"CRT": {JA: "認証局 発行責任者", EN: "CA issuing manager"},
 	"REV": {JA: "認証局 失効責任者", EN: "CA revocation manager"},
 	"STA": {JA: "ログ運用責任者", EN: "Log operator"},

@@ -58,6 +58,7 @@ type Decider interface {
 type IssuerKey interface {
 	KeyID() entry.Digest
 	Sign(ctx context.Context, tbs, entryBytes []byte, r *proof.Receipt) ([]byte, error)
+	SignStream(ctx context.Context, tbs io.WriterTo, entryBytes []byte, r *proof.Receipt) ([]byte, error)
 	Resume(ctx context.Context, tbs, entryBytes []byte, r *proof.Receipt) ([]byte, error)
 	Used(index uint64) bool
 }

@@ -175,6 +175,15 @@ func TestTwins(t *testing.T) {
 		t.Fatalf("outcome %+v", out)
 	}
 	w.check()
+	must(t, w.ca.Close())
+	seen := false
+	for _, e := range w.entries() {
+		b, ok := e.Body.(*entry.SecurityEvent)
+		seen = seen || ok && b.Code == eventTwin && b.Count == 1
+	}
+	if !seen {
+		t.Error("that Article 6 was set aside is not on record")
+	}
 }
 
 func TestRenewal(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strconv"
@@ -91,6 +92,19 @@ func (k cutKey) Sign(ctx context.Context, tbs, e []byte, r *proof.Receipt) ([]by
 		return nil, errPower
 	}
 	sig, err := k.IssuerKey.Sign(ctx, tbs, e, r)
+	k.c.step()
+	if k.c.dead() {
+		return nil, errPower
+	}
+	return sig, err
+}
+
+func (k cutKey) SignStream(ctx context.Context, tbs io.WriterTo, e []byte, r *proof.Receipt) ([]byte, error) {
+	k.c.step()
+	if k.c.dead() {
+		return nil, errPower
+	}
+	sig, err := k.IssuerKey.SignStream(ctx, tbs, e, r)
 	k.c.step()
 	if k.c.dead() {
 		return nil, errPower

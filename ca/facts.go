@@ -41,6 +41,10 @@ const (
 	codePossession = "A207"
 )
 
+// eventTwin is the code of the security.event that counts certificates issued
+// although one with equal attributes was in force.
+const eventTwin = "twin-confirmed"
+
 func (a *Authority) refuseNow(code string, cause error) error {
 	a.tally.add(a.cfg.Now(), code)
 	return &Refused{Codes: []string{code}, cause: catalogue.Refusal(code).Because(cause)}
@@ -74,6 +78,11 @@ func (a *Authority) prepare(ctx context.Context, j *job, ordinal uint64, taken c
 	if !d.Allow {
 		a.tally.add(now, d.Codes...)
 		return refused(d.Codes)
+	}
+	if len(live) > 0 {
+		// An officer's word that it is another person (twins) set Article 6
+		// aside: how often is for everyone to see, who is not.
+		a.tally.add(now, eventTwin)
 	}
 	if renewed != nil {
 		if _, err := a.revokeRenewed(ctx, renewed.Ordinal, j.app.Check.Officer); err != nil {

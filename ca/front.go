@@ -27,6 +27,9 @@ type FrontConfig struct {
 	// terminals and as the CA's officers.
 	Counters  []string
 	Operators []string
+	// Speaks says whether a counter terminal may hand in this application: its
+	// own municipality's and from its own counter. nil: any listed one may.
+	Speaks func(name string, app *counter.Application) bool
 }
 
 // Paths of the CA front.
@@ -92,6 +95,10 @@ func (f *front) apply(w http.ResponseWriter, r *http.Request) {
 	app, err := counter.Parse(body)
 	if err != nil {
 		problem.Write(w, r, http.StatusUnprocessableEntity, f.cfg.Authority.refuseNow(codeForm, err))
+		return
+	}
+	if f.cfg.Speaks != nil && !f.cfg.Speaks(name, app) {
+		problem.Write(w, r, http.StatusForbidden, errForbidden)
 		return
 	}
 	cert, err := f.cfg.Authority.Issue(r.Context(), app, name)

@@ -44,14 +44,17 @@ func (c client) do(method, path, name string, body []byte) (int, string, []byte)
 
 func TestFront(t *testing.T) {
 	w := newWorld(t, worldOptions{})
-	h, err := Front(FrontConfig{Authority: w.ca, Identify: byHeader, Counters: []string{"counter-1"}, Operators: []string{"officer"}})
+	h, err := Front(FrontConfig{Authority: w.ca, Identify: byHeader, Counters: []string{"counter-1", "counter-2"}, Operators: []string{"officer"},
+		Speaks: func(name string, app *counter.Application) bool {
+			return name == "counter-1" && app.Municipality == town
+		}})
 	must(t, err)
 	srv := httptest.NewServer(h)
 	defer srv.Close()
 	c := client{t, srv.URL}
 	app, err := w.application(certifiedOf("総務　太郎")).Marshal()
 	must(t, err)
-	for _, name := range []string{"", "officer", "stranger"} {
+	for _, name := range []string{"", "officer", "stranger", "counter-2"} {
 		if status, code, _ := c.do(http.MethodPost, PathApplications, name, app); status != http.StatusForbidden || code != "front.forbidden" {
 			t.Errorf("%q applied: %d %s", name, status, code)
 		}

@@ -121,7 +121,7 @@ func (a *Authority) PublishCRLs(ctx context.Context) ([]PublishedCRL, error) {
 }
 
 func (a *Authority) signCRL(ctx context.Context, l *revocation.List, logged *ledger.Logged) (PublishedCRL, error) {
-	sig, err := a.cfg.Key.Sign(ctx, l.TBS(), logged.Bytes, logged.Receipt)
+	sig, err := a.cfg.Key.SignStream(ctx, l, logged.Bytes, logged.Receipt)
 	if err != nil {
 		return PublishedCRL{}, err
 	}

@@ -1,0 +1,222 @@
+package ca
+
+import (
+	"context"
+	"crypto"
+	"errors"
+
+	"github.com/sukashi-project/sukashi/ca/counter"
+	"github.com/sukashi-project/sukashi/ca/registry"
+	"github.com/sukashi-project/sukashi/internal/attr"
+	"github.com/sukashi-project/sukashi/ledger/entry"
+)
+
+// job is one application on its way through.
+type job struct {
+	app  *counter.Application
+	from string // authenticated name of the counter terminal, "" if none
+	key  crypto.PublicKey
+	spki entry.Digest
+	done chan struct{}
+	out  *Certificate
+	err  error
+
+	rec  *registry.Record
+	body *entry.CertIntent
+}
+
+func (j *job) end(out *Certificate, err error) {
+	j.out, j.err = out, err
+	close(j.done)
+}
+
+// enter makes sure that one application id is worked on once at a time: a
+// second caller with the same content waits for the first one's result.
+func (a *Authority) enter(j *job) (_ *job, mine bool, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	select {
+	case <-a.quit:
+		return nil, false, ErrClosed
+	default:
+	}
+	if other, ok := a.pending[j.app.ID]; ok {
+		if other.app.Certified != j.app.Certified || other.spki != j.spki {
+			return nil, false, ErrConflict
+		}
+		return other, false, nil
+	}
+	if len(a.pending) >= queueLength {
+		return nil, false, ErrBusy
+	}
+	a.pending[j.app.ID] = j
+	a.senders.Add(1)
+	return j, true, nil
+}
+
+func (a *Authority) push(j *job) {
+	defer a.senders.Done()
+	out, err := a.earlier(j)
+	if out != nil || err != nil {
+		a.leave(j)
+		j.end(out, err)
+		return
+	}
+	select {
+	case a.jobs <- j:
+	case <-a.quit:
+		a.fail(j, ErrClosed)
+	}
+}
+
+func (a *Authority) leave(j *job) {
+	a.mu.Lock()
+	delete(a.pending, j.app.ID)
+	a.mu.Unlock()
+}
+
+// earlier looks for a certificate that this application led to before.
+func (a *Authority) earlier(j *job) (*Certificate, error) {
+	ordinal, err := a.reg.ByApplication(j.app.ID)
+	if errors.Is(err, registry.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	rec, err := a.reg.Get(ordinal)
+	if err != nil {
+		return nil, err
+	}
+	switch rec.State {
+	case registry.Aborted:
+		return nil, nil // never came to be: the same application may try again
+	case registry.Issued, registry.Revoked:
+		if rec.SPKI != j.spki || !rec.Erased && rec.Certified != j.app.Certified {
+			return nil, ErrConflict
+		}
+		return certificate(rec), nil
+	}
+	a.unsure.Store(true) // open, but nobody works on it: to be resolved before the next group
+	return nil, nil
+}
+
+// maxGroup bounds how many intents go into one append.
+const maxGroup = 256
+
+// sequence is the one place where ordinals are given out: it takes what waits,
+// prepares it and appends the intents in one call, so that ordinals ascend in
+// log order. Signing goes on in parallel while the next group is prepared.
+func (a *Authority) sequence() {
+	defer a.loop.Done()
+	ctx := context.Background()
+	for {
+		group, ok := a.gather()
+		if !ok {
+			return
+		}
+		a.group(ctx, group)
+		a.moveCursors(ctx)
+		a.logTally(ctx, false)
+	}
+}
+
+func (a *Authority) gather() ([]*job, bool) {
+	var group []*job
+	select {
+	case j := <-a.jobs:
+		group = append(group, j)
+	case <-a.quit:
+		a.drain()
+		return nil, false
+	}
+	for len(group) < maxGroup {
+		select {
+		case j := <-a.jobs:
+			group = append(group, j)
+		default:
+			return group, true
+		}
+	}
+	return group, true
+}
+
+// drain answers what was still waiting when the authority was closed.
+func (a *Authority) drain() {
+	a.senders.Wait()
+	for {
+		select {
+		case j := <-a.jobs:
+			a.fail(j, ErrClosed)
+		default:
+			return
+		}
+	}
+}
+
+func (a *Authority) fail(j *job, err error) {
+	a.leave(j)
+	j.end(nil, err)
+}
+
+// group takes applications through decision, TBS, registry and intent.
+func (a *Authority) group(ctx context.Context, group []*job) {
+	a.issueMu.Lock()
+	defer a.issueMu.Unlock()
+	if err := a.settleHeld(ctx); err != nil {
+		for _, j := range group {
+			a.fail(j, err)
+		}
+		return
+	}
+	var ready []*job
+	claims := claims{attrs: map[attr.Attributes]bool{}, keys: map[entry.Digest]bool{}}
+	for _, j := range group {
+		if out, err := a.earlier(j); out != nil || err != nil { // settled just now
+			a.leave(j)
+			j.end(out, err)
+			continue
+		}
+		if err := a.prepare(ctx, j, a.next+uint64(len(ready)), claims); err != nil {
+			a.fail(j, err)
+			continue
+		}
+		ready = append(ready, j)
+	}
+	if len(ready) == 0 {
+		return
+	}
+	end := a.tracker.begin()
+	logged, err := a.announce(ctx, ready)
+	if err != nil {
+		end()
+		for _, j := range ready {
+			a.fail(j, err)
+		}
+		return
+	}
+	a.next += uint64(len(ready))
+	a.flight.Add(len(ready))
+	left := make(chan struct{}, len(ready))
+	for i, j := range ready {
+		go func() {
+			defer a.flight.Done()
+			out, err := a.finish(ctx, j, logged[i])
+			left <- struct{}{}
+			a.leave(j)
+			j.end(out, err)
+		}()
+	}
+	go func() {
+		for range ready {
+			<-left
+		}
+		end()
+	}()
+}
+
+// claims are what earlier applications of the same group take.
+type claims struct {
+	attrs map[attr.Attributes]bool
+	keys  map[entry.Digest]bool
+}

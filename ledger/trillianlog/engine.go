@@ -45,7 +45,9 @@ type Engine struct {
 	committed atomic.Pointer[tip]       // newest durable checkpoint
 	published atomic.Pointer[published] // newest published checkpoint; nil before the first
 	broken    atomic.Pointer[failure]   // why the engine stopped
-	pubMu     sync.Mutex                // one Publish at a time
+
+	pubMu      sync.Mutex // one Publish at a time; guards uncosigned
+	uncosigned *published // committed with status.root, not cosigned yet
 }
 
 var (

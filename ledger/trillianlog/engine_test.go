@@ -375,6 +375,13 @@ func TestCosignHook(t *testing.T) {
 	if _, err := e.Publish(ctx); !errors.Is(err, fail) {
 		t.Errorf("publish without witness: %v", err)
 	}
+	size, _ := e.Size(ctx)
+	if _, err := e.Publish(ctx); !errors.Is(err, fail) {
+		t.Errorf("publish without witness again: %v", err)
+	}
+	if now, _ := e.Size(ctx); now != size {
+		t.Error("the log grows while a witness is away")
+	}
 	if got, _ := e.Checkpoint(ctx); !bytes.Equal(got, first) {
 		t.Error("a checkpoint without cosignature was published")
 	}

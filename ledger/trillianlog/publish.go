@@ -24,23 +24,38 @@ func (e *Engine) Publish(ctx context.Context) ([]byte, error) {
 	if p := e.published.Load(); p != nil && p.size == e.committed.Load().size {
 		return p.checkpoint, nil
 	}
-	r := &request{publish: true, weight: perEntry, done: make(chan struct{})}
-	if err := e.submit(ctx, r); err != nil {
+	p, err := e.candidate(ctx)
+	if err != nil {
 		return nil, err
 	}
-	p := &published{size: r.commit.tip.size, checkpoint: r.commit.tip.checkpoint, status: r.commit.status}
 	if e.cfg.Cosign != nil {
 		cosigned, err := e.cosign(ctx, p)
 		if err != nil {
 			return nil, fmt.Errorf("couldn't get cosignatures for size %d: %w", p.size, err)
 		}
-		p.checkpoint = cosigned
+		p = &published{size: p.size, checkpoint: cosigned, status: p.status}
 	}
 	if err := e.front.Swap(e.front.Get(), p.checkpoint); err != nil {
 		return nil, e.fail(fmt.Errorf("couldn't keep the published checkpoint: %w", err))
 	}
 	e.published.Store(p)
+	e.uncosigned = nil
 	return p.checkpoint, nil
+}
+
+// candidate commits a status.root over everything that waits. When the one
+// before was not cosigned and nothing has come since, it is tried again: a log
+// must not grow because a witness is away.
+func (e *Engine) candidate(ctx context.Context) (*published, error) {
+	if p := e.uncosigned; p != nil && p.size == e.committed.Load().size {
+		return p, nil
+	}
+	r := &request{publish: true, weight: perEntry, done: make(chan struct{})}
+	if err := e.submit(ctx, r); err != nil {
+		return nil, err
+	}
+	e.uncosigned = &published{size: r.commit.tip.size, checkpoint: r.commit.tip.checkpoint, status: r.commit.status}
+	return e.uncosigned, nil
 }
 
 // cosign calls the hook and accepts only our own checkpoint with signature

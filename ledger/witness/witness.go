@@ -82,7 +82,10 @@ type logState struct {
 // Open reads the state and returns the witness. A state that doesn't verify
 // under the log's and the witness's own key is refused: a witness that forgot
 // what it signed could sign a fork.
-func Open(c Config) (*Server, error) {
+func Open(c Config) (*Server, error) { return openOn(c, nil) }
+
+// openOn is Open on other files than the directory's, for crash tests.
+func openOn(c Config, other files) (*Server, error) {
 	if c.Now == nil || len(c.Key) != ed25519.PrivateKeySize || len(c.Logs) == 0 || len(c.Logs) > 1024 {
 		return nil, errors.New("witness needs a clock, an Ed25519 key and 1 to 1024 logs")
 	}
@@ -99,7 +102,9 @@ func Open(c Config) (*Server, error) {
 		return nil, say.New("witness.dir", "立会人の保存先を開けません。", "The witness's directory can't be opened.").
 			Hint("別の立会人が使っていないか、書き込めるかを確かめてください。", "See whether another witness uses it and whether it is writable.").Because(err)
 	}
-	s.store = st
+	if s.store = st; other != nil {
+		st.files = other
+	}
 	for _, v := range c.Logs {
 		if err := s.addLog(v); err != nil {
 			st.close()

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -237,4 +238,27 @@ func BenchmarkFactsDecisionEntry(b *testing.B) {
 			})
 		})
 	}
+}
+
+// TestConcurrentDecisions: one decider serves every request of a link server.
+func TestConcurrentDecisions(t *testing.T) {
+	ctx, d := context.Background(), decider(t, 3)
+	want := map[policy.Ruleset][2]entry.Decision{}
+	for _, r := range catalogue.Rulesets() {
+		want[r] = [2]entry.Decision{d.Decide(ctx, allTrue(r)), d.Decide(ctx, policy.NewFacts(r))}
+	}
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for i := range 200 {
+				r := catalogue.Rulesets()[i%7]
+				good, bad := d.Decide(ctx, allTrue(r)), d.Decide(ctx, policy.NewFacts(r))
+				if !good.Allow || bad.Allow || good.Facts != want[r][0].Facts || !slices.Equal(bad.Codes, want[r][1].Codes) {
+					t.Errorf("%s: %+v %+v", r, good, bad)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
 }

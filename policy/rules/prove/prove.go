@@ -189,6 +189,10 @@ func (p *proof) ruleset(ctx context.Context, a *rules.Analysis, rs catalogue.Rul
 			p.fail("%s: partial evaluation leaves %d ways to allow without %s", rs, n, f.Name)
 		}
 		out.Conditions = append(out.Conditions, n)
+		if p.opts.Quick {
+			continue
+		}
+		// The control: a proof that never leaves a condition would say nothing.
 		if n, _, err = a.Conditions(ctx, rs, f.Name, true); err != nil {
 			return err
 		} else if n != 1 {

@@ -110,6 +110,10 @@ func attacks(t *testing.T, l *keystoretest.Log, g *gated) []attack {
 	if err != nil {
 		t.Fatal(err)
 	}
+	stranger, err := l.Append(entry.ByCALink, intentBody(g.id, 100, fresh))
+	if err != nil {
+		t.Fatal(err)
+	}
 	pick := func(r *rand.Rand) int { return r.IntN(len(spent)) }
 	clone := func(p *proof.Receipt) *proof.Receipt {
 		c := *p
@@ -194,6 +198,9 @@ func attacks(t *testing.T, l *keystoretest.Log, g *gated) []attack {
 		}},
 		{"announced under another serial", func(*rand.Rand) ([]byte, []byte, *proof.Receipt) {
 			return fresh, otherSerial.Bytes, otherSerial.Receipt
+		}},
+		{"a writer that may not announce", func(*rand.Rand) ([]byte, []byte, *proof.Receipt) {
+			return fresh, stranger.Bytes, stranger.Receipt
 		}},
 		{"not canonical", func(*rand.Rand) ([]byte, []byte, *proof.Receipt) {
 			return fresh, notCanonical.Bytes, notCanonical.Receipt
@@ -328,6 +335,30 @@ func TestResume(t *testing.T) {
 	}
 	if len(uses) != 2 || uses[1] != UseResume {
 		t.Errorf("journal %v", uses)
+	}
+}
+
+// A log that shows two histories has another entry at the same index, under a
+// valid signature. One index is one signature all the same.
+func TestForkedLogGetsNoSecondSignature(t *testing.T) {
+	l, fork := newLog(t), newLog(t)
+	g, c := countingKey(t, l, t.TempDir())
+	tbs, logged := intent(t, l, g.id, 0)
+	other, forked := intent(t, fork, g.id, 1)
+	if logged.Index != forked.Index {
+		t.Fatal("the entries are not at one index")
+	}
+	if _, err := g.Sign(t.Context(), tbs, logged.Bytes, logged.Receipt); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := g.Sign(t.Context(), other, forked.Bytes, forked.Receipt); !errors.Is(err, ErrUsed) {
+		t.Errorf("sign: %v", err)
+	}
+	if _, err := g.Resume(t.Context(), other, forked.Bytes, forked.Receipt); !errors.Is(err, ErrRefused) {
+		t.Errorf("resume: %v", err)
+	}
+	if c.uses() != 1 {
+		t.Errorf("%d uses", c.uses())
 	}
 }
 

@@ -113,7 +113,20 @@ var sabotages = []sabotage{
 		s.Policy = p
 	}},
 
+	{name: "an earlier checkpoint that nobody signed", want: "LOG-9", do: story, src: func(w *world, s *Source) {
+		s.Earlier = append(s.Earlier, []byte("log.example/audit\n1\n"))
+	}},
+
 	// Keys and certificates.
+	{name: "a key under a second role", want: "KEY-1", do: after(func(w *world) {
+		w.add(entry.ByOperator, &entry.KeyCreated{Alg: "p256", Record: other, Role: "ocsp", SPKI: entry.Sum(w.ca.SPKI())})
+	})},
+	{name: "a key retired that was never there", want: "KEY-1", do: after(func(w *world) {
+		w.add(entry.ByOperator, &entry.KeyRetired{Role: "issuer", SPKI: other})
+	})},
+	{name: "another certificate for the issuer's key", want: "KEY-2", do: story, src: func(w *world, s *Source) {
+		s.Issuers = []File{{"issuer.pem", w.ca.Again(w.t, w.now.AddDate(-1, 0, 0))}}
+	}},
 	{name: "an issuer key nobody registered", want: "KEY-1", do: after(func(w *world) { w.ca = testca.New(w.t, w.now.AddDate(-1, 0, 0)); w.issue(nagano) })},
 	{name: "an issuer key after its retirement", want: "KEY-1", do: after(func(w *world) {
 		w.add(entry.ByOperator, &entry.KeyRetired{Role: "issuer", SPKI: entry.Sum(w.ca.SPKI())})
@@ -201,6 +214,14 @@ var sabotages = []sabotage{
 		w.issueThis(der, h)
 	})},
 	{name: "not a certificate", want: "CRT-8", do: after(func(w *world) { w.certs = append(w.certs, File{"x.pem", []byte("x")}) })},
+	{name: "a certificate signed and not yet recorded", want: "CRT-6", do: after(func(w *world) {
+		der, h := w.certificate(nagano, nil)
+		w.add(entry.ByCA, w.intent(der, &h))
+		w.certs = append(w.certs, File{"certs/6.pem", der})
+	})},
+	{name: "a signature after the end of the log", want: "CRT-9", do: after(func(w *world) {
+		w.journal.Lines = append(w.journal.Lines, JournalLine{Index: 9999, TBS: other})
+	})},
 	{name: "a signature that was not announced", want: "CRT-9", do: after(func(w *world) { w.journal.Lines = append(w.journal.Lines, JournalLine{Index: 4, TBS: other}) })},
 	{name: "a signature announced at no such entry", want: "CRT-9", do: after(func(w *world) { w.journal.Lines = append(w.journal.Lines, JournalLine{Index: 0, TBS: other}) })},
 	{name: "an announcement signed twice", want: "CRT-9", do: after(func(w *world) { w.journal.Lines = append(w.journal.Lines, w.journal.Lines[3]) })},
@@ -253,6 +274,12 @@ var sabotages = []sabotage{
 		w.add(entry.ByRegisterLink, &entry.HoldersReceived{Holders: h})
 	})},
 
+	{name: "a list of holders that the log alone can't explain", want: "HLD-4", do: after(func(w *world) {
+		w.issue(nagano)
+		w.holders[6].subject = other
+		w.daily("2026-11-25")
+	}), src: func(w *world, s *Source) { s.Certificates = nil }},
+
 	// Notices.
 	{name: "a notice number left out", want: "NTC-1", do: after(func(w *world) { w.seqs[entry.ByNoticeSender]++; w.change(4) })},
 	{name: "a notice under another number", want: "NTC-1", do: after(func(w *world) {
@@ -302,6 +329,15 @@ var sabotages = []sabotage{
 		seed := sha256.Sum256([]byte("stranger"))
 		w.approve(other, w.council[0], w.council[1], ed25519.NewKeyFromSeed(seed[:]))
 	})},
+	{name: "council keys known from the log only", want: "POL-2", do: func(w *world) {
+		for _, k := range w.council {
+			der, err := x509.MarshalPKIXPublicKey(k.Public())
+			must(w.t, err)
+			w.add(entry.ByOperator, &entry.KeyCreated{Alg: "ed25519", Record: other, Role: "council", SPKI: entry.Sum(der)})
+		}
+		w.approve(w.bundle, w.council...)
+		w.publish()
+	}, src: func(w *world, s *Source) { s.Council = nil }},
 	{name: "one member signing twice", want: "POL-2", do: after(func(w *world) { w.approve(other, w.council[0], w.council[0]) })},
 	{name: "a decision that the rules don't give", want: "POL-3", do: func(w *world) {
 		w.replay = func(_ context.Context, d entry.Decision) error {
@@ -379,6 +415,12 @@ var sabotages = []sabotage{
 		w.revoke(4, entry.GroundChange, c)
 	})},
 	{name: "a late summary", want: "REV-5", do: after(func(w *world) { w.change(4); w.now = w.now.Add(time.Hour) })},
+	{name: "a revocation in no summary", want: "REV-5", do: func(w *world) {
+		story(w)
+		w.change(4)
+		w.now = w.now.Add(time.Hour)
+		w.send(5, entry.ModeReference)
+	}},
 	{name: "a false time of recording", want: "REV-6", do: after(func(w *world) {
 		w.change(4)
 		w.entries[len(w.entries)-1].Body.(*entry.Revocation).Recorded = entry.At(w.now.Add(-24 * time.Hour))
@@ -409,6 +451,11 @@ var sabotages = []sabotage{
 		l := w.listContent(matsumoto)
 		w.announceList(matsumoto, w.ca.CRL(w.t, l), 2, 5)
 	})},
+	{name: "a list announced for two partitions", want: "CRL-1", do: after(func(w *world) {
+		der := w.list(nagano, nil)
+		w.crlNo[fullPartition]++
+		w.announceList(fullPartition, der, 4, uint64(len(w.entries)))
+	})},
 	{name: "a revocation dropped from a list", want: "CRL-2", do: after(func(w *world) {
 		w.list(nagano, func(l *testca.List) { l.Entries = l.Entries[1:] })
 	})},
@@ -416,6 +463,16 @@ var sabotages = []sabotage{
 		l := w.listContent(fullPartition)
 		w.announceList(fullPartition, w.ca.CRL(w.t, l), 4, uint64(len(w.entries))+9)
 	})},
+	{name: "another count announced than the list has", want: "CRL-3", do: after(func(w *world) {
+		l := w.listContent(nagano)
+		der := w.ca.CRL(w.t, l)
+		w.announceList(nagano, der, 1, uint64(len(w.entries)))
+		w.crls = append(w.crls, File{"crl/x.crl", der})
+	})},
+	{name: "a list made after its announcement", want: "CRL-3", do: after(func(w *world) {
+		w.list(nagano, func(l *testca.List) { l.ThisUpdate = w.now.Add(time.Hour) })
+	})},
+	{name: "not a list", want: "CRL-3", do: after(func(w *world) { w.crls = append(w.crls, File{"crl/x.crl", []byte("x")}) })},
 	{name: "a revocation swapped in a list", want: "CRL-3", do: after(func(w *world) {
 		w.list(nagano, func(l *testca.List) { l.Entries[0].SerialNumber = big.NewInt(77) })
 	})},
@@ -459,7 +516,12 @@ var sabotages = []sabotage{
 		w.now = w.now.Add(25 * time.Hour)
 		w.list(nagano, nil)
 	})},
-	{name: "no new list", want: "CRL-5", do: after(func(w *world) { w.now = w.now.Add(48 * time.Hour) })},
+	{name: "no new list", want: "CRL-5", do: after(func(w *world) { w.now = w.now.Add(48 * time.Hour) }),
+		src: func(w *world, s *Source) { s.CRLs = nil }},
+	{name: "a list past its next update", want: "CRL-5", do: after(func(w *world) {
+		w.list(nagano, func(l *testca.List) { l.NextUpdate = l.ThisUpdate.Add(time.Minute) })
+		w.now = w.now.Add(time.Hour)
+	})},
 
 	{name: "good for a revoked certificate", want: "OCS-1", do: after(func(w *world) {
 		w.now = w.now.Add(time.Hour)
@@ -492,6 +554,9 @@ var sabotages = []sabotage{
 	{name: "a disclosure of nobody", want: "ERA-1", do: after(func(w *world) {
 		w.add(entry.ByCA, &entry.Disclosure{Basis: entry.BasisCouncilSample, Ordinals: []uint64{99}})
 	})},
+	{name: "a disclosure of a notice that is not there", want: "ERA-1", do: story, src: func(w *world, s *Source) {
+		s.Openings = []Opening{{Notice: 99, Ordinal: 0, Key: w.holders[0].key}}
+	}},
 	{name: "a false disclosure", want: "ERA-1", do: after(func(w *world) {
 		w.openings = []Opening{{Notice: 0, Ordinal: 5, Key: w.holders[5].key}}
 	})},

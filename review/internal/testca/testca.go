@@ -56,6 +56,16 @@ func New(t testing.TB, notBefore time.Time) *CA {
 	return &CA{Key: key, DER: der, Cert: cert}
 }
 
+// Again makes another certificate for the same issuer key.
+func (ca *CA) Again(t testing.TB, notBefore time.Time) []byte {
+	t.Helper()
+	tmpl := *ca.Cert
+	tmpl.SerialNumber, tmpl.NotBefore = big.NewInt(2), notBefore
+	der, err := x509.CreateCertificate(rand.Reader, &tmpl, &tmpl, &ca.Key.PublicKey, ca.Key)
+	must(t, err)
+	return der
+}
+
 // Key makes a P-256 key.
 func Key(t testing.TB) *ecdsa.PrivateKey {
 	t.Helper()

@@ -94,7 +94,7 @@ func Open(dir string, o Options) (*Store, error) {
 	for i := range po.Levels {
 		po.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 	}
-	db, err := pebble.Open(dir, po)
+	db, err := openLocked(dir, po)
 	if err != nil {
 		return nil, explain(dir, err)
 	}

@@ -96,3 +96,44 @@ func TestMadeDirectoriesSurviveACrash(t *testing.T) {
 		t.Error("no disk")
 	}
 }
+
+// TestCrashWhileMaking cuts the power at every operation of the first Open and
+// of the first writes, keeping some names of a directory and losing others:
+// the store opens again, with all that was synced.
+func TestCrashWhileMaking(t *testing.T) {
+	points := 0
+	for _, keep := range []int{0, 10, 50, 90, 100} {
+		for seed := range uint64(4) {
+			mem := NewCrashableFS()
+			var mu sync.Mutex
+			var clones []*MemFS
+			var acked []bool
+			done := false
+			fs := Wrap(mem, func(string) error {
+				mu.Lock()
+				defer mu.Unlock()
+				clones, acked = append(clones, Crash(mem, keep, seed*1000+uint64(len(clones)))), append(acked, done)
+				return nil
+			})
+			s := open(t, "/a/d", Options{FS: fs})
+			put(t, s, "k", "v")
+			mu.Lock()
+			done = true
+			mu.Unlock()
+			put(t, s, "l", "w")
+			s.Close()
+			for i, c := range clones {
+				s, err := Open("/a/d", Options{FS: c})
+				if err != nil {
+					t.Fatalf("%d%% kept, seed %d, operation %d: %v", keep, seed, i, err)
+				}
+				if _, err := s.Get([]byte("k")); acked[i] && err != nil {
+					t.Errorf("%d%% kept, seed %d, operation %d: a synced write is lost", keep, seed, i)
+				}
+				s.Close()
+				points++
+			}
+		}
+	}
+	t.Logf("%d crash points", points)
+}

@@ -216,8 +216,62 @@ func TestRefusalThatDoesNotCount(t *testing.T) {
 	w.want(w.ca.ordinals(), "[0 1]")
 	w.settled()
 	cs, err := w.eng.Cases(false)
-	if err != nil || len(cs) != 1 || cs[0].Why != match.Refused {
+	if err != nil || len(cs) != 1 || cs[0].Why != match.Refused || cs[0].Decision == nil || cs[0].Decision.Basis != match.SentAgain {
 		t.Errorf("cases %+v, %v", cs, err)
+	}
+}
+
+// The newest notice is refused and the refusal does not count: a person has it
+// sent again, and it is the same notice.
+func TestPersonSendsAgain(t *testing.T) {
+	w := newWorld(t, "")
+	w.residents(2)
+	refuse := true
+	w.ca.passing = func() error {
+		if refuse {
+			return say.New("N206", "見えない", "not seen")
+		}
+		return nil
+	}
+	w.die(0)
+	w.want(w.mustFlush(), link.Sent{Logged: 1, Rejected: 1})
+	refuse = false
+	w.decide(0)
+	w.want(w.mustFlush(), link.Sent{Delivered: 1})
+	w.want(w.ca.ordinals(), "[0]")
+	w.settled()
+}
+
+// The newest notice is refused for good: sent again it is refused again, and
+// then a new one goes.
+func TestPersonSendsAgainInVain(t *testing.T) {
+	w := newWorld(t, "")
+	w.residents(2)
+	w.ca.answer = func(seq uint64) error {
+		if seq == 0 {
+			return say.New("N902", "規則", "rules")
+		}
+		return nil
+	}
+	w.die(0)
+	w.want(w.mustFlush(), link.Sent{Logged: 1, Rejected: 1})
+	w.decide(0)
+	w.want(w.mustFlush(), link.Sent{Rejected: 1})
+	w.decide(1)
+	w.want(w.mustFlush(), link.Sent{Logged: 1, Delivered: 1})
+	w.want(w.ca.ordinals(), "[0]")
+	w.settled()
+}
+
+// decide has the notice of case id sent.
+func (w *world) decide(id uint64) {
+	w.t.Helper()
+	c, err := w.eng.Case(id)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := w.eng.Decide(id, match.Decision{Operator: "op-1", Basis: match.Identified, Notify: c.Ordinals}); err != nil {
+		w.t.Fatal(err)
 	}
 }
 

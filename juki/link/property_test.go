@@ -12,6 +12,7 @@ import (
 	"github.com/sukashi-project/sukashi/internal/kv"
 	"github.com/sukashi-project/sukashi/internal/say"
 	"github.com/sukashi-project/sukashi/juki/link"
+	"github.com/sukashi-project/sukashi/juki/match"
 	"github.com/sukashi-project/sukashi/juki/register"
 	"github.com/sukashi-project/sukashi/policy/holders"
 	"github.com/sukashi-project/sukashi/policy/notice"
@@ -185,6 +186,22 @@ func (m *weather) verdict() {
 	}
 }
 
+// askPeople has every refused notice sent again. They are the only cases: no
+// two residents are alike here.
+func (m *weather) askPeople() {
+	cs, err := m.eng.Cases(true)
+	if err != nil {
+		m.rt.Fatal(err)
+	}
+	for _, c := range cs {
+		if c.Why != match.Refused {
+			m.rt.Fatalf("case %+v", c)
+		}
+		m.decide(c.ID)
+	}
+	m.tryFlush(m.rt)
+}
+
 func TestAnyWeather(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		w := newWorldOn(t, "", "/juki", kv.NewMemFS())
@@ -204,6 +221,8 @@ func TestAnyWeather(t *testing.T) {
 		m.sendLists(rt)
 		m.makeList(rt)
 		m.tryFlush(rt)
+		m.tryFlush(rt) // a refusal that did not count needs a second round
+		m.askPeople()
 		m.verdict()
 		w.settled()
 	})

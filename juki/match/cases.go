@@ -37,6 +37,10 @@ const (
 	OtherPerson    Basis = "other-person"    // the certificate is not this person's
 	NoChange       Basis = "no-change"       // what was certified is still right
 	AlreadyRevoked Basis = "already-revoked" // the certificate is revoked or has its notice
+
+	// SentAgain is the link's own: the CA side took the very notice later. A
+	// person can't use it.
+	SentAgain Basis = "sent-again"
 )
 
 // Case waits for a person. It belongs to zone juki: Records are resident codes.
@@ -186,18 +190,31 @@ func (e *Engine) Decide(id uint64, d Decision) error {
 }
 
 // notify puts the notice for one certificate of a case into the outbox. After
-// a refusal a certificate may get a second one; otherwise never.
+// a refusal the same notice goes once more, as long as the CA side has not
+// answered a later one; refused again, or too late for that, a new one goes.
+// Otherwise a certificate never gets a second one.
 func (t *tx) notify(c Case, ordinal uint64) error {
 	if !slices.Contains(c.Ordinals, ordinal) || t.noticed[ordinal] {
 		return errWhich
 	}
 	var has uint64
 	err := t.e.get(key("n", ordinal), &has)
-	again := err == nil && c.Intent != nil && has == *c.Intent
-	if err == nil && !again {
-		return errWhich
-	}
-	if err != nil && !errors.Is(err, kv.ErrNotFound) {
+	if err == nil {
+		if c.Intent == nil || has != *c.Intent {
+			return errWhich
+		}
+		i, err := t.e.Intent(has)
+		if err != nil {
+			return err
+		}
+		switch {
+		case i.State == Rejected && i.Bytes != nil && !i.Again:
+			t.noticed[ordinal] = true
+			return t.reopen(i.ID, true)
+		case i.State != Rejected && i.State != Stopped:
+			return errWhich // it is on its way again
+		}
+	} else if !errors.Is(err, kv.ErrNotFound) {
 		return err
 	}
 	h, err := t.e.holder(ordinal)

@@ -52,7 +52,8 @@ type Intent struct {
 	LoggedAt  *entry.Time `json:"loggedAt,omitempty"`
 	SettledAt *entry.Time `json:"settledAt,omitempty"` // when it became final
 	Codes     []string    `json:"codes,omitempty"`     // rule codes of a refusal
-	Case      *uint64     `json:"case,omitempty"`      // the case that the refusal opened
+	Case      *uint64     `json:"case,omitempty"`      // the newest case that a refusal opened
+	Again     bool        `json:"again,omitempty"`     // a person had the refused notice sent again as it was
 	Holder    *holderRow  `json:"holder,omitempty"`    // copy, erased when settled
 }
 

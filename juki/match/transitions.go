@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/sukashi-project/sukashi/internal/kv"
+	"github.com/sukashi-project/sukashi/ledger/entry"
 	"github.com/sukashi-project/sukashi/policy/holders"
 )
 
@@ -114,6 +115,9 @@ func (e *Engine) Deliver(id uint64) error {
 		return t.update(id, []State{Logged}, func(i *Intent) error {
 			i.State = Delivered
 			t.b.Delete(key("d", *i.Seq))
+			if err := t.closeFor(*i); err != nil {
+				return err
+			}
 			return t.passed(*i.Seq)
 		})
 	})
@@ -135,21 +139,23 @@ func (e *Engine) Reject(id uint64, code string) error {
 
 // Reopen puts the refused notice with this sequence back, because the CA side
 // still waits for it: it had not looked at the notice itself. It reports
-// whether there was one. Its case stays as it is.
+// whether there was one. Its case stays as it is until the notice is taken.
 func (e *Engine) Reopen(seq uint64) (bool, error) {
 	i, err := e.BySeq(seq)
 	if err != nil || i.State != Rejected {
 		return false, err
 	}
-	return true, e.step(true, func(t *tx) error {
-		return t.update(i.ID, []State{Rejected}, func(i *Intent) error {
-			if i.Bytes == nil {
-				return errors.New("the refused notice is erased")
-			}
-			i.State, i.SettledAt = Logged, nil
-			t.b.Set(key("d", seq), nil)
-			return nil
-		})
+	return true, e.step(true, func(t *tx) error { return t.reopen(i.ID, false) })
+}
+
+func (t *tx) reopen(id uint64, again bool) error {
+	return t.update(id, []State{Rejected}, func(i *Intent) error {
+		if i.Bytes == nil {
+			return errors.New("the refused notice is erased")
+		}
+		i.State, i.SettledAt, i.Again = Logged, nil, i.Again || again
+		t.b.Set(key("d", *i.Seq), nil)
+		return nil
 	})
 }
 
@@ -175,16 +181,32 @@ func (e *Engine) Withdraw(id uint64) error {
 	})
 }
 
-// openFor opens the case of a refused notice, once for each notice.
+// openFor opens the case of a refused notice, if none is open for it.
 func (t *tx) openFor(i *Intent, why Why) error {
 	if i.Case != nil {
-		return nil
+		if c, err := t.e.Case(*i.Case); err != nil || c.Decision == nil {
+			return err
+		}
 	}
 	id := i.ID
 	n, err := t.open(Case{Why: why, Change: i.Cause.Change, Arrived: i.Cause.Arrived, Intent: &id,
 		Codes: i.Codes, Ordinals: []uint64{i.Ordinal}, Records: i.Cause.Records})
 	i.Case = &n
 	return err
+}
+
+// closeFor closes the case of a notice that was refused and then taken after
+// all, so that nobody decides on a second one.
+func (t *tx) closeFor(i Intent) error {
+	if i.Case == nil {
+		return nil
+	}
+	c, err := t.e.Case(*i.Case)
+	if err != nil || c.Decision != nil {
+		return err
+	}
+	c.Decision = &Decision{Operator: entry.ByRegisterLink, At: t.at, Basis: SentAgain, Notify: []uint64{}}
+	return t.set(key("q", c.ID), c)
 }
 
 // Adopt puts a notice into the outbox that the ledger has and the outbox does

@@ -98,6 +98,7 @@ func TestParseRefuses(t *testing.T) {
 		"leap second":               r(`:03Z`, `:60Z`),
 		"30 February":               r(`11-23`, `02-30`),
 		"year 0":                    r(`2026`, `0000`),
+		"first day of year 0":       r(`2026-11-23T01:02:03Z`, `0000-01-01T00:00:00Z`),
 		"small t":                   r(`T01`, `t01`),
 		"digest in capitals":        r(`abab`, `ABAB`),
 		"digest too short":          r(`abab`, `ab`),

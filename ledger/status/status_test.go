@@ -210,10 +210,12 @@ func TestVerifyRefuses(t *testing.T) {
 		}
 	}
 	for name, f := range map[string]func() (State, error){
-		"beyond":       func() (State, error) { return Verify(root, 5000, 5000, c, path) },
-		"other chunk":  func() (State, error) { return Verify(root, 5000, 10, c, path) },
-		"short chunk":  func() (State, error) { return Verify(root, 5000, 4500, c[:255], path) },
-		"longer path":  func() (State, error) { return Verify(root, 5000, 4500, c, append(path[:len(path):len(path)], tlog.Hash{})) },
+		"beyond":      func() (State, error) { return Verify(root, 5000, 5000, c, path) },
+		"other chunk": func() (State, error) { return Verify(root, 5000, 10, c, path) },
+		"short chunk": func() (State, error) { return Verify(root, 5000, 4500, c[:255], path) },
+		"longer path": func() (State, error) {
+			return Verify(root, 5000, 4500, c, append(path[:len(path):len(path)], tlog.Hash{}))
+		},
 		"shorter path": func() (State, error) { return Verify(root, 5000, 4500, c, path[1:]) },
 		"other root":   func() (State, error) { return Verify(EmptyRoot(), 5000, 4500, c, path) },
 		"huge":         func() (State, error) { return Verify(root, MaxSize+1, 4500, c, path) },

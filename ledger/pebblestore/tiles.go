@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/trillian/storage/tree"
 	"github.com/transparency-dev/merkle/compact"
-	"github.com/transparency-dev/merkle/rfc6962"
+	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/sukashi-project/sukashi/internal/kv"
 )
@@ -40,18 +40,16 @@ func nodeFromTile(data []byte, offset, count int) (hash []byte, ok bool) {
 	if (offset+count)*HashSize > len(data) {
 		return nil, false
 	}
-	level := make([][]byte, count)
-	for i := range level {
-		at := (offset + i) * HashSize
-		level[i] = data[at : at+HashSize]
+	var level [TileWidth]tlog.Hash
+	for i := range count {
+		copy(level[i][:], data[(offset+i)*HashSize:])
 	}
-	for len(level) > 1 {
-		for i := range len(level) / 2 {
-			level[i] = rfc6962.DefaultHasher.HashChildren(level[2*i], level[2*i+1])
+	for n := count; n > 1; n /= 2 {
+		for i := range n / 2 {
+			level[i] = tlog.NodeHash(level[2*i], level[2*i+1])
 		}
-		level = level[:len(level)/2]
 	}
-	return slices.Clone(level[0]), true
+	return slices.Clone(level[0][:]), true
 }
 
 // readNodes serves Merkle nodes from tiles; nodes that don't exist are left

@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"fmt"
+	"syscall"
 	"testing"
 	"time"
 
@@ -41,6 +42,7 @@ func BenchmarkAudit(b *testing.B) {
 	cp := l.Publish()
 	src := Source{Log: l, Checkpoint: cp, Policy: l.Policy()}
 	o := Options{Now: l.Now, List: 1000 * time.Hour, Status: time.Hour}
+	before := cpuTime(b)
 	for b.Loop() {
 		r, err := Audit(context.Background(), src, o)
 		if err != nil {
@@ -52,5 +54,16 @@ func BenchmarkAudit(b *testing.B) {
 			}
 		}
 	}
+	// On a machine that others use as well, processor time is the honest figure.
+	b.ReportMetric(float64((cpuTime(b)-before).Nanoseconds())/float64(b.N)/float64(l.Size()), "cpu-ns/entry")
 	b.ReportMetric(float64(l.Size())*float64(b.N)/b.Elapsed().Seconds(), "entries/s")
+}
+
+// cpuTime is the processor time that this process has used.
+func cpuTime(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

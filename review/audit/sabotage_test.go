@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
@@ -500,10 +501,11 @@ var sabotages = []sabotage{
 		w.announceList(nagano, der, 2, uint64(len(w.entries)))
 		w.crls = append(w.crls, File{"crl/x.crl", der})
 	})},
-	{name: "a list with a byte changed", want: "CRL-3", do: after(func(w *world) {
-		der := w.list(nagano, nil)
-		w.crls[len(w.crls)-1].Bytes = append([]byte(nil), der...)
-		w.crls[len(w.crls)-1].Bytes[200] ^= 1
+	{name: "a list with a date changed after signing", want: "CRL-3", do: after(func(w *world) {
+		day := w.now.Format("060102")
+		der := bytes.Clone(w.list(nagano, nil))
+		der[bytes.Index(der, []byte(day))+len("060102150405")-1] ^= 1 // another second
+		w.crls[len(w.crls)-1].Bytes = der
 	})},
 	{name: "a revocation dropped from a list file", want: "CRL-4", do: after(func(w *world) {
 		l := w.listContent(fullPartition)

@@ -71,7 +71,7 @@ const (
 var (
 	ErrConflict = say.New("ledger.conflict", "この順番には、すでに別の内容が記録されています。",
 		"Another entry is already logged under this sequence number.")
-	ErrGap = say.New("ledger.gap", "順番が続いていません。", "The sequence number is not the writer's next.")
+	ErrGap      = say.New("ledger.gap", "順番が続いていません。", "The sequence number is not the writer's next.")
 	ErrNotFound = say.New("ledger.notfound", "その記録はログにありません。", "There is no such record in the log.")
 	ErrInvalid  = say.New("ledger.invalid", "記録の形式が正しくありません。", "The entry is not a valid canonical entry.")
 	ErrWriter   = say.New("ledger.writer", "この役割には、この種類の記録を書く権限がありません。",

@@ -75,7 +75,7 @@ func rules() [checkCount]rule {
 		ckWriter:            {"LOG-2", "P1", "L", say.Text{JA: "記録は、その種類を書く役割の者だけが書いている", EN: "Each kind of entry is written only by the role that may write it"}},
 		ckSequence:          {"LOG-3", "P1", "L", say.Text{JA: "書き手ごとの通し番号に、抜けも重なりもない", EN: "Each writer's numbers have no gap and no double"}},
 		ckRoot:              {"LOG-4", "P1", "L", say.Text{JA: "全記録から計算し直したハッシュ値が、公開された値と一致する", EN: "The hash recomputed over all entries equals the published one"}},
-		ckCheckpoint:        {"LOG-5", "P1", "L", say.Text{JA: "公開された値に、ログと必要な数の立会人の正しい署名がある", EN: "The published hash carries valid signatures of the log and of enough witnesses"}},
+		ckCheckpoint:        {"LOG-5", "P1", "L", say.Text{JA: "公開された値に、ログと必要な数の証人の正しい署名がある", EN: "The published hash carries valid signatures of the log and of enough witnesses"}},
 		ckGenesis:           {"LOG-6", "P1", "L", say.Text{JA: "ログは正しい開始記録から始まっている", EN: "The log begins with the right first entry"}},
 		ckStatusLast:        {"LOG-7", "P1", "L", say.Text{JA: "公開時点の最後の記録が、証明書の状態のまとめである", EN: "The last published entry is the summary of all certificates' states"}},
 		ckClock:             {"LOG-8", "P1", "L", say.Text{JA: "記録の時刻が後戻りせず、未来でもない", EN: "Times do not run backwards and are not in the future"}},

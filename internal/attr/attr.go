@@ -81,27 +81,6 @@ func (c Certified) Slots() []commitment.Slot {
 	}
 }
 
-// Matches reports whether a resident record may be the one that these values
-// were certified from: equal everywhere, where a replaced character matches
-// any single character of the record.
-func (c Certified) Matches(a Attributes) bool {
-	return c.BirthDate == a.BirthDate && c.Sex == a.Sex &&
-		matchText(c.Name, c.NameMap, a.Name) && matchText(c.Address, c.AddressMap, a.Address)
-}
-
-func matchText(certified, subs, record string) bool {
-	c, r := []rune(certified), []rune(record)
-	if len(c) != len(r) || len(subs) != len(c) {
-		return false
-	}
-	for i := range c {
-		if subs[i] == '0' && c[i] != r[i] {
-			return false
-		}
-	}
-	return true
-}
-
 func text(what, s string, max int) error {
 	if !utf8.ValidString(s) {
 		return errors.New(what + " is not valid UTF-8")

@@ -10,6 +10,8 @@ import (
 	"github.com/sukashi-project/sukashi/internal/web"
 	"github.com/sukashi-project/sukashi/ledger"
 	"github.com/sukashi-project/sukashi/review/agency"
+	"github.com/sukashi-project/sukashi/review/application"
+	"github.com/sukashi-project/sukashi/review/pki"
 )
 
 // mountPages puts the pages on the public server. They see what any outsider
@@ -33,18 +35,34 @@ func (t *teller) mountPages() error {
 // log gives the receipt, and everything is checked with it.
 func (t *teller) checkApplication(ctx context.Context, raw []byte) (*agency.Result, error) {
 	trust := agency.Trust{Issuers: [][]byte{t.w.CA.Ceremony.Issuer}, Policy: t.w.Ledger.Policy}
-	first := agency.Verify(raw, trust, t.w.Now())
+	ordinal, ok := ordinalIn(raw)
+	if !ok {
+		return agency.Verify(raw, trust, t.w.Now()), nil // its sentences say why
+	}
 	c, err := t.public()
 	if err != nil {
 		return nil, err
 	}
-	r, err := c.Status(ctx, first.Ordinal)
+	r, err := c.Status(ctx, ordinal)
 	if errors.Is(err, ledger.ErrNotFound) {
-		return first, nil
+		return agency.Verify(raw, trust, t.w.Now()), nil
 	}
 	if err != nil {
 		return nil, err
 	}
 	trust.Receipt = r.Marshal()
 	return agency.Verify(raw, trust, t.w.Now()), nil
+}
+
+// ordinalIn reads from an application which receipt to ask for.
+func ordinalIn(raw []byte) (uint64, bool) {
+	a, err := application.Parse(raw)
+	if err != nil {
+		return 0, false
+	}
+	c, err := pki.ParseCertificate(a.Certificate)
+	if err != nil {
+		return 0, false
+	}
+	return c.Ordinal()
 }

@@ -18,6 +18,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/sukashi-project/sukashi/internal/jtext"
 	"github.com/sukashi-project/sukashi/internal/say"
 	"github.com/sukashi-project/sukashi/ledger"
 	"github.com/sukashi-project/sukashi/ledger/entry"
@@ -86,6 +87,15 @@ type view struct {
 	Data  any
 	Error string
 	Hint  string
+}
+
+// Time writes a moment as the reader's clock shows it: Japanese time.
+func (v view) Time(t time.Time) string {
+	t = t.In(jtext.JST())
+	if v.Lang == say.English {
+		return t.Format("2006-01-02 15:04:05") + " JST"
+	}
+	return t.Format("2006年1月2日 15時04分05秒") + "(日本時間)"
 }
 
 // T chooses the sentence of the page's language.

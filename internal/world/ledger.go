@@ -82,7 +82,7 @@ func (w *World) openLedger(ctx context.Context) error {
 		return fmt.Errorf("couldn't set up the witness client: %w", err)
 	}
 	n.Engine, err = trillianlog.Open(ctx, trillianlog.Config{Dir: filepath.Join(w.Dirs.Ledger, "store"), HeadDir: w.Dirs.Head, Origin: Origin,
-		Signer: signer, VKey: vkey, Now: w.Now, Cosign: client.Cosign, Logger: w.Logger})
+		Signer: signer, VKey: vkey, Now: w.Now, Cosign: client.Cosign, CheckHead: client.CheckHead, Logger: w.Logger})
 	if err != nil {
 		return err
 	}

@@ -177,7 +177,7 @@ func (p *Policy) checkQuorum(cp *Checkpoint, times map[int]uint64) error {
 			return nil
 		}
 	}
-	return wrong("checkpoint.quorum", "チェックポイントに、信頼方針が求める数の立会人の署名がありません。",
+	return wrong("checkpoint.quorum", "チェックポイントに、信頼方針が求める数の証人の署名がありません。",
 		"The checkpoint is not signed by as many witnesses as the trust policy asks for.", "%d cosignatures", len(times))
 }
 

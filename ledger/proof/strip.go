@@ -15,7 +15,7 @@ func (p *Policy) Only(witness string) (*Policy, error) {
 			return &Policy{logs: p.logs, witnesses: []Witness{w}, quorum: &group{witness: 0}}, nil
 		}
 	}
-	return nil, say.New("policy.no-witness", "信頼方針にその立会人はいません。", "The trust policy has no such witness.")
+	return nil, say.New("policy.no-witness", "信頼方針にその証人はいません。", "The trust policy has no such witness.")
 }
 
 // Strip returns the signed note with only those signature lines whose name and

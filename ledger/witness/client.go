@@ -89,7 +89,7 @@ func NewClient(cfg ClientConfig) (*Client, error) {
 		c.peers = append(c.peers, &peer{name: w.Name, url: strings.TrimSuffix(w.URL, "/"), only: only, order: i})
 	}
 	if !cfg.Policy.Quorum(names...) {
-		return nil, say.New("witness.urls", "信頼方針の立会人のうち、接続先が分かるものだけでは必要な数に足りません。",
+		return nil, say.New("witness.urls", "信頼方針の証人のうち、接続先が分かるものだけでは必要な数に足りません。",
 			"The witnesses whose URLs the trust policy gives are too few for its quorum.")
 	}
 	return c, nil
@@ -156,15 +156,15 @@ func (c *Client) join(checkpoint []byte, good []answer, names []string, failures
 	for _, err := range failures {
 		if errors.Is(err, errAhead) {
 			return nil, say.New("witness.ahead",
-				"立会人が、このログより新しい記録を見ています。ログが古い状態に戻ったか、分岐しています。",
+				"証人が、このログより新しい記録を見ています。ログが古い状態に戻ったか、分岐しています。",
 				"A witness has seen a newer tree than this log has: the log went back or forked.").
 				Hint("署名を止めて、失われた記録を探してください。", "Stop signing and look for the lost entries.").Because(err)
 		}
 	}
 	if !c.cfg.Policy.Quorum(names...) {
-		return nil, say.New("witness.quorum", "必要な数の立会人の署名が集まりません。",
+		return nil, say.New("witness.quorum", "必要な数の証人の署名が集まりません。",
 			"Not enough witnesses cosigned.").
-			Hint("立会人のサーバーに接続できるか確かめてください。", "See whether the witnesses' servers can be reached.").
+			Hint("証人のサーバーに接続できるか確かめてください。", "See whether the witnesses' servers can be reached.").
 			Because(errors.Join(failures...))
 	}
 	slices.SortFunc(good, func(a, b answer) int { return a.p.order - b.p.order })

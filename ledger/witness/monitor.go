@@ -133,9 +133,9 @@ func (c *Client) survey(ctx context.Context, look func(*peer, Seen) error) error
 		answered = append(answered, s.Witness)
 	}
 	if !c.cfg.Policy.Quorum(answered...) {
-		return say.New("witness.silent", "立会人に最新の記録を確かめられないため、署名を始めません。",
+		return say.New("witness.silent", "証人に最新の記録を確かめられないため、署名を始めません。",
 			"Too few witnesses could say what they have seen last. It will not sign.").
-			Hint("立会人のサーバーに接続できるか確かめてください。", "See whether the witnesses' servers can be reached.").
+			Hint("証人のサーバーに接続できるか確かめてください。", "See whether the witnesses' servers can be reached.").
 			Because(errors.Join(silent...))
 	}
 	return nil
@@ -177,7 +177,7 @@ func (c *Client) probe(ctx context.Context, p *peer, own *proof.Checkpoint, prov
 
 func behind(witness string, seen, own uint64) error {
 	return say.New("witness.ahead",
-		fmt.Sprintf("立会人 %s は %d 件目までの記録を見ていますが、このログには %d 件しかありません。署名を始めません。", witness, seen, own),
+		fmt.Sprintf("証人 %s は %d 件目までの記録を見ていますが、このログには %d 件しかありません。署名を始めません。", witness, seen, own),
 		fmt.Sprintf("Witness %s has seen %d entries, this log has only %d. It will not sign.", witness, seen, own)).
 		Hint("古いバックアップから戻したときは、新しいバックアップか記録の写しから続きを取り込んでください。",
 			"If it was restored from an old backup, bring in the missing entries from a newer one or from a mirror.").
@@ -186,7 +186,7 @@ func behind(witness string, seen, own uint64) error {
 
 func forked(witness string, seen uint64, cause error) error {
 	return say.New("witness.fork",
-		fmt.Sprintf("立会人 %s が見た %d 件までの記録は、このログの記録と異なります。署名を始めません。", witness, seen),
+		fmt.Sprintf("証人 %s が見た %d 件までの記録は、このログの記録と異なります。署名を始めません。", witness, seen),
 		fmt.Sprintf("What witness %s has seen up to entry %d differs from this log. It will not sign.", witness, seen)).
 		Hint("ログの保存先が入れ替わっていないか確かめ、監査主体に知らせてください。",
 			"See whether the log's store was swapped, and tell the council.").

@@ -99,8 +99,8 @@ func openOn(c Config, other files) (*Server, error) {
 	s.vkey = fmt.Sprintf("%s+%x+%s", c.Name, s.id, base64.StdEncoding.EncodeToString(raw))
 	st, err := openStore(c.Dir)
 	if err != nil {
-		return nil, say.New("witness.dir", "立会人の保存先を開けません。", "The witness's directory can't be opened.").
-			Hint("別の立会人が使っていないか、書き込めるかを確かめてください。", "See whether another witness uses it and whether it is writable.").Because(err)
+		return nil, say.New("witness.dir", "証人の保存先を開けません。", "The witness's directory can't be opened.").
+			Hint("別の証人が使っていないか、書き込めるかを確かめてください。", "See whether another witness uses it and whether it is writable.").Because(err)
 	}
 	if s.store = st; other != nil {
 		st.files = other
@@ -131,7 +131,7 @@ func (s *Server) addLog(vkey string) error {
 	h := sha256.Sum256([]byte(v.Name()))
 	l := &logState{verifier: v, file: hex.EncodeToString(h[:])}
 	if err := s.load(l); err != nil {
-		return say.New("witness.state", "立会人の記録が壊れているか、別の鍵のものです。立会人を止めます。",
+		return say.New("witness.state", "証人の記録が壊れているか、別の鍵のものです。証人を止めます。",
 			"The witness's record is damaged or belongs to another key. The witness stops.").
 			Hint("このディレクトリーのバックアップを調べてください。記録を消すと、ログの分岐を見逃すおそれがあります。",
 				"Look for a backup of its directory. Deleting the record could let a fork of the log pass.").Because(err)

@@ -32,6 +32,7 @@ import (
 	"time"
 
 	"github.com/sukashi-project/sukashi/internal/attr"
+	"github.com/sukashi-project/sukashi/internal/jtext"
 	"github.com/sukashi-project/sukashi/internal/say"
 	"github.com/sukashi-project/sukashi/ledger/proof"
 	"github.com/sukashi-project/sukashi/review/application"
@@ -234,9 +235,11 @@ func (v *verification) attributes() (say.Text, error) {
 }
 
 // equalText compares a form's value with a certified one and counts the
-// characters where a substitute stands for another character.
+// characters where a substitute stands for another character. A character of
+// the form is a code point with its variation selectors: it stands for one
+// glyph on the record and got one substitute.
 func equalText(form, certified, subs string) (equal bool, substituted int) {
-	f, c := []rune(form), []rune(certified)
+	f, c := jtext.Characters(form), jtext.Characters(certified)
 	if len(f) != len(c) || len(subs) != len(c) {
 		return false, 0
 	}

@@ -61,7 +61,7 @@ var limits = []Text{
 		EN: "A hidden function of the signing device (HSM) stays hidden. The comparison with its journal assumes that the journal is truthful."},
 	{JA: "通知を誰について、いつ送るかは、送る側が決められます。理由のない通知は、理由のない失効として公に現れます。",
 		EN: "Whom to send a notice about, and when, is up to the sender. A notice without reason shows as a revocation without reason, in plain sight."},
-	{JA: "ログの運用者と、信頼方針に挙げた立会人の全員が共謀すれば、別々の相手に別々のログを見せられます。立会人は運用者から独立している必要があります。",
+	{JA: "ログの運用者と、信頼方針に挙げた証人の全員が共謀すれば、別々の相手に別々のログを見せられます。証人は運用者から独立している必要があります。",
 		EN: "If the log's operator and all witnesses of the trust policy collude, they can show different logs to different people. Witnesses must be independent."},
 	{JA: "端末、操作者、庁内LANの安全は、この報告書の対象外です。現地の調査と運用の記録により確かめる必要があります。",
 		EN: "The safety of terminals, operators and office networks is outside this report; it needs inspection on site."},
@@ -92,7 +92,7 @@ var terms = []Term{
 	{JA: "ログ", EN: "log", Text: Text{JA: "書き足すことだけができ、あとからの書換えを誰でも検知できる記録簿。個人を識別する情報は載せない。", EN: "A record that can only be added to; anyone can detect a later change. It holds nothing that identifies a person."}},
 	{JA: "記録", EN: "entry", Text: Text{JA: "ログの一件。先頭を 0 とする番号で呼ぶ。", EN: "One item of the log, called by its number from 0."}},
 	{JA: "ハッシュ値", EN: "hash", Text: Text{JA: "内容から計算する短い値。内容が1文字でも変わると別の値になる。", EN: "A short value computed from content; it changes when one character of the content does."}},
-	{JA: "立会人", EN: "witness", Text: Text{JA: "ログが枝分かれしていないことを確かめて署名する、独立した機関。", EN: "An independent body that signs after seeing that the log has not been forked."}},
+	{JA: "証人", EN: "witness", Text: Text{JA: "ログが枝分かれしていないことを確かめて署名する、独立した機関。", EN: "An independent body that signs after seeing that the log has not been forked."}},
 	{JA: "発行予告", EN: "intent", Text: Text{JA: "署名する前に、これから発行する証明書の内容のハッシュ値をログに載せること。", EN: "Logging the hash of a certificate's content before it is signed."}},
 	{JA: "判定区分", EN: "class", Text: Text{JA: "A 安全であることが確認されたもの、B 運用状況により確認が必要なもの、C 独自の対策・支援により安全が保たれるもの、D 安全性が確認できていないもの。", EN: "A confirmed safe; B to be confirmed from how it is operated; C safe given own measures or support; D safety not confirmed."}},
 }

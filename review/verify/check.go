@@ -77,12 +77,12 @@ func (c *checker) checkpoint(note []byte) error {
 	c.r.ok("checkpoint", "ログ「%s」の %d 件目までのチェックポイントに、ログの正しい署名があります。",
 		"The checkpoint of log %s over %d entries has the log's valid signature.", cp.Origin, cp.Size)
 	if !c.p.NeedsWitnesses() {
-		c.r.note("no-witness", "信頼方針は立会人を求めていません。ログが人によって違う記録を見せていても分かりません。",
+		c.r.note("no-witness", "信頼方針は証人を求めていません。ログが人によって違う記録を見せていても分かりません。",
 			"The trust policy asks for no witness: a log that shows different people different histories would go unnoticed.")
 		return nil
 	}
 	c.step("witnesses",
-		fmt.Sprintf("立会人 %d 者の正しい署名があり、必要な数に足ります (%s 時点)。", len(cp.Cosigned), jst(cp.Witnessed)),
+		fmt.Sprintf("証人 %d 者の正しい署名があり、必要な数に足ります (%s 時点)。", len(cp.Cosigned), jst(cp.Witnessed)),
 		fmt.Sprintf("%d witnesses cosigned it validly, which is enough (as of %s).", len(cp.Cosigned), utc(cp.Witnessed)))
 	return nil
 }
@@ -154,7 +154,7 @@ func (c *checker) status(file, cert []byte) error {
 	}
 	by := say.Text{JA: "ログが記した時刻", EN: "the log's own time"}
 	if res.Witnessed {
-		by = say.Text{JA: "立会人の時刻", EN: "the witnesses' time"}
+		by = say.Text{JA: "証人の時刻", EN: "the witnesses' time"}
 	}
 	c.step("state",
 		fmt.Sprintf("証明書の状態は「%s」です (%s 現在、%s)。", words[res.State].JA, jst(res.AsOf), by.JA),

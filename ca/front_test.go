@@ -160,3 +160,22 @@ func TestPublicFiles(t *testing.T) {
 		t.Error("a front without an authority")
 	}
 }
+
+func FuzzParseRevocation(f *testing.F) {
+	good, err := json.Marshal(RevocationMessage{Ground: entry.GroundRequest, Operators: [2]string{"op-1", "op-2"}, Ordinal: 5, V: 1})
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, s := range [][]byte{good, nil, []byte("{}"), append(bytes.Clone(good), '}'), bytes.Replace(good, []byte(`"v":1`), []byte(`"v":2`), 1)} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		m, err := parseRevocation(b)
+		if err != nil {
+			return
+		}
+		if again, err := json.Marshal(m); err != nil || !bytes.Equal(again, b) {
+			t.Error("another spelling was accepted")
+		}
+	})
+}

@@ -221,7 +221,7 @@ func TestDiskHoldsNoPerson(t *testing.T) {
 	rec := record(t, 0, "総務　太郎")
 	issue(t, r, rec)
 	must(t, r.SetList(List{Seq: 0, Day: "2026-11-23", Bytes: []byte(rec.Certified.Name), State: ListPending}))
-	from, to := []byte{}, []byte(nil)
+	from, to := []byte{0}, []byte(nil)
 	rows := 0
 	must(t, r.kv.Scan(from, to, func(k, v []byte) error {
 		rows++

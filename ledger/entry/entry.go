@@ -112,10 +112,9 @@ func encode(v any) ([]byte, error) {
 // its one canonical form.
 var ErrNotCanonical = errors.New("entry is not in canonical form")
 
-// Parse reads an entry from its exact canonical bytes. Everything else is
-// refused: unknown members or kinds, duplicates, other number forms, spaces,
-// another member order. Its errors never quote a value.
-func Parse(b []byte) (Entry, error) {
+// parseWhole is Parse by decoding everything and encoding it again; it knows
+// what is wrong with bytes that are no entry.
+func parseWhole(b []byte) (Entry, error) {
 	if len(b) > MaxSize {
 		return Entry{}, fmt.Errorf("entry of %d bytes is larger than %d", len(b), MaxSize)
 	}

@@ -211,12 +211,11 @@ func TestRenewal(t *testing.T) {
 func TestConcurrentIssue(t *testing.T) {
 	w := newWorld(t, worldOptions{})
 	const n = 40
-	apps := make([]int, n)
 	var wg sync.WaitGroup
-	certs := make([]*Certificate, n)
-	for i := range apps {
+	var certs, twice [n]*Certificate
+	for i := range n {
 		app := w.application(certifiedOf(fmt.Sprintf("住民　第%c号", 'あ'+rune(i))))
-		for range 2 { // everyone twice at the same time
+		for _, out := range []*[n]*Certificate{&certs, &twice} { // everyone twice at the same time
 			wg.Add(1)
 			go func() {
 				defer wg.Done()
@@ -225,15 +224,18 @@ func TestConcurrentIssue(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				certs[i] = c
+				out[i] = c
 			}()
 		}
 	}
 	wg.Wait()
 	seen := map[uint64]bool{}
-	for _, c := range certs {
+	for i, c := range certs {
 		if c == nil || seen[c.Ordinal] {
 			t.Fatal("an ordinal was given twice")
+		}
+		if twice[i] == nil || twice[i].Ordinal != c.Ordinal {
+			t.Fatal("one application gave two certificates")
 		}
 		seen[c.Ordinal] = true
 	}

@@ -165,11 +165,16 @@ var revocationSabotages = []sabotage{
 		l.Entries = l.Entries[1:]
 		w.crls = append(w.crls, File{"crl/full.crl", w.ca.CRL(w.t, l)})
 	})},
-	{name: "a revocation in no list for days", want: "CRL-5", do: after(func(w *world) { w.change(4); w.now = w.now.Add(25 * time.Hour) })},
+	{name: "a revocation in no list for a day", want: "CRL-5", do: after(func(w *world) {
+		w.change(4)
+		w.now = w.now.Add(24*time.Hour + 30*time.Minute) // the lists themselves are not overdue yet
+	}), src: func(w *world, s *Source) { s.CRLs = nil }},
 	{name: "a revocation late in the list", want: "CRL-5", do: after(func(w *world) {
 		w.change(4)
 		w.now = w.now.Add(25 * time.Hour)
-		w.list(nagano, nil)
+		for _, p := range []string{nagano, matsumoto, fullPartition} {
+			w.list(p, nil)
+		}
 	})},
 	{name: "no new list", want: "CRL-5", do: after(func(w *world) { w.now = w.now.Add(48 * time.Hour) }),
 		src: func(w *world, s *Source) { s.CRLs = nil }},
@@ -199,9 +204,11 @@ var revocationSabotages = []sabotage{
 		w.ask(4, nil)
 	})},
 	{name: "an answer of another issuer", want: "OCS-1", do: after(func(w *world) {
+		honest := *w.ca
 		w.ca = testca.New(w.t, w.now)
 		w.resp = w.ca.Responder(w.t, w.now, nil)
 		w.ask(4, nil)
+		w.ca = &honest
 	})},
 	{name: "answers without an issuer to check them", want: "OCS-1", do: story, src: func(w *world, s *Source) { s.Issuers = nil }},
 

@@ -191,8 +191,10 @@ var issueSabotages = []sabotage{
 		w.certs = append(w.certs, File{"again.pem", w.resign(der)})
 	})},
 	{name: "a certificate of another issuer", want: "CRT-6", do: after(func(w *world) {
+		honest := *w.ca
 		w.ca = testca.New(w.t, w.now.AddDate(-1, 0, 0))
 		der, _ := w.certificate(nagano, nil)
+		w.ca = &honest
 		w.certs = append(w.certs, File{"found.pem", der})
 	})},
 	{name: "back-dating", want: "CRT-7", do: after(func(w *world) {

@@ -83,7 +83,7 @@ func newRoot(a *app) *cobra.Command {
 	}
 	root.PersistentFlags().StringVar(&a.langFlag, "lang", "ja", "ja | en")
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(newDemo(a), newVerify(a))
+	root.AddCommand(newDemo(a), newVerify(a), newReview(a), newPolicy(a), newLedger(a))
 	return root
 }
 

@@ -1,7 +1,9 @@
 package demo
 
 import (
+	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
@@ -19,9 +21,9 @@ import (
 	"github.com/sukashi-project/sukashi/review/report/page"
 )
 
-// material is what a council holds: the public log, the files that the CA gave
+// gathered is what a council holds: the public log, the files that the CA gave
 // out, and its own members' keys.
-func material(ctx context.Context, w *world.World) (audit.Source, error) {
+func gathered(ctx context.Context, w *world.World) (audit.Source, error) {
 	c, err := publish.NewClient(w.Ledger.PublicURL, httpClient())
 	if err != nil {
 		return audit.Source{}, err
@@ -100,7 +102,7 @@ func lists(w *world.World) audit.Files {
 func (t *teller) audit(ctx context.Context) error {
 	t.Step("審議会: ログからすべてを計算しなおす", "The council recomputes everything from the log")
 	defer t.Clock("監査と報告書", "audit and report")()
-	src, err := material(ctx, t.w)
+	src, err := gathered(ctx, t.w)
 	if err != nil {
 		return err
 	}
@@ -201,22 +203,46 @@ func (t *teller) writeOut(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	checkpoint, err := e.Checkpoint(ctx)
-	if err != nil {
-		return err
-	}
 	for name, b := range map[string][]byte{
-		"log.vkey": []byte(t.w.Ledger.VKey + "\n"), "witness.policy": t.w.Ledger.PolicyText, "checkpoint": checkpoint,
+		"log.vkey": []byte(t.w.Ledger.VKey + "\n"), "witness.policy": t.w.Ledger.PolicyText,
 		"issuer.pem": pemOf(t.w.CA.Ceremony.Issuer), "ocsp.pem": pemOf(t.w.CA.Ceremony.Responder), "endpoints.json": append(endpoints, '\n'),
 	} {
 		if err := os.WriteFile(filepath.Join(out, name), b, 0o644); err != nil {
 			return fmt.Errorf("couldn't write %s: %w", name, err)
 		}
 	}
+	if err := t.writeMaterial(ctx, out); err != nil {
+		return err
+	}
 	if err := t.writeCertificates(ctx, out); err != nil {
 		return err
 	}
 	return t.writeCanaries()
+}
+
+// writeMaterial writes what package material reads: the log as tiles, the
+// signing journal, the bundle that decided and the council's keys.
+func (t *teller) writeMaterial(ctx context.Context, out string) error {
+	if err := publish.ExportLog(ctx, t.w.Ledger.Engine, filepath.Join(out, "log")); err != nil {
+		return err
+	}
+	j, err := journalOf(t.w.CA.Key)
+	if err != nil {
+		return err
+	}
+	var lines, keys bytes.Buffer
+	for _, l := range j.Lines {
+		fmt.Fprintf(&lines, "%d %s\n", l.Index, l.TBS)
+	}
+	for _, k := range t.w.Members.Keys {
+		fmt.Fprintln(&keys, base64.StdEncoding.EncodeToString(k))
+	}
+	for name, b := range map[string][]byte{"signing.journal": lines.Bytes(), "council.keys": keys.Bytes(), "policy.bundle": t.w.Bundle.Bytes} {
+		if err := os.WriteFile(filepath.Join(out, name), b, 0o644); err != nil {
+			return fmt.Errorf("couldn't write %s: %w", name, err)
+		}
+	}
+	return nil
 }
 
 func (t *teller) writeCertificates(ctx context.Context, out string) error {

@@ -130,7 +130,7 @@ func (s *stage) audited(ctx context.Context, check string, add func(*audit.Sourc
 	if _, err := s.w.Publish(ctx); err != nil {
 		return nil, err
 	}
-	src, err := material(ctx, s.w)
+	src, err := gathered(ctx, s.w)
 	if err != nil {
 		return nil, err
 	}

@@ -19,6 +19,7 @@ func (t *teller) ending() {
 	t.Fact("報告書: %s", "Report: %s", filepath.Join(out, "report.html"))
 	t.Fact("        %s", "        %s", filepath.Join(out, "report.json"))
 	t.Fact("検証:   sukashi verify %s", "Verify: sukashi verify %s", filepath.Join(out, "report.json"))
+	t.Fact("監査:   sukashi review audit %s", "Audit:  sukashi review audit %s", out)
 	fmt.Fprintln(t.out)
 }
 

@@ -25,6 +25,8 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/sukashi-project/sukashi/internal/say"
+	"github.com/sukashi-project/sukashi/review/audit"
+	"github.com/sukashi-project/sukashi/review/material"
 	"github.com/sukashi-project/sukashi/review/verify"
 )
 
@@ -68,6 +70,7 @@ func TestOutsiders(t *testing.T) {
 		out := filepath.Join(dir, "out")
 		t.Run("openssl", func(t *testing.T) { ordinaryClient(t, out) })
 		t.Run("independent", func(t *testing.T) { independentReader(t, out) })
+		t.Run("council", func(t *testing.T) { offlineAudit(t, out) })
 		t.Run("every changed byte", func(t *testing.T) { changedBytes(t, out) })
 		t.Run("pages", func(t *testing.T) { browser(t, out, url) })
 		t.Run("endpoints", func(t *testing.T) {
@@ -314,5 +317,42 @@ func browser(t *testing.T, out, url string) {
 		if !strings.Contains(string(b), want) {
 			t.Errorf("the agency's page doesn't say %q about %s:\n%s", want, file, b)
 		}
+	}
+}
+
+// offlineAudit recomputes everything from the folder alone, then from one in
+// which a revocation list of another day lies.
+func offlineAudit(t *testing.T, out string) {
+	ctx := context.Background()
+	src, err := material.Read(ctx, out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := audit.Audit(ctx, src, audit.Options{Now: time.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range res.Findings() {
+		if f.Class == audit.ClassD {
+			t.Errorf("%s: %s", f.Check, f.Text.EN)
+		}
+	}
+	for _, c := range res.Checks {
+		if c.Code == "CRT-6" && c.Examined == 0 {
+			t.Error("the certificates were not examined")
+		}
+	}
+	tile := filepath.Join(out, "log", "tile", "entries", "000")
+	b, err := os.ReadFile(tile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := bytes.Index(b, []byte(`"at":"20`)) + len(`"at":"2026-11-2`)
+	b[at] ^= 1
+	if err := os.WriteFile(tile, b, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if res, err := audit.Audit(ctx, src, audit.Options{Now: time.Now()}); err == nil && res.Class() != audit.ClassD {
+		t.Errorf("a changed entry is class %s", res.Class())
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/sukashi-project/sukashi/ca"
+	"github.com/sukashi-project/sukashi/ca/counter"
 	"github.com/sukashi-project/sukashi/ca/keystore"
 	calink "github.com/sukashi-project/sukashi/ca/link"
 	"github.com/sukashi-project/sukashi/ca/profile"
@@ -153,7 +154,7 @@ func (w *World) openAuthority(ctx context.Context, n *CANode) error {
 
 func (w *World) serveCA(n *CANode) error {
 	own := zone.Peers{w.roots[zone.LGWAN]}
-	front, err := ca.Front(ca.FrontConfig{Authority: n.Authority, Identify: peerIn(own, zone.LGWAN), Counters: counterNames(), Operators: []string{nameOperator}})
+	front, err := ca.Front(ca.FrontConfig{Authority: n.Authority, Identify: peerIn(own, zone.LGWAN), Counters: counterNames(), Operators: []string{nameOperator}, Speaks: speaks})
 	if err != nil {
 		return err
 	}
@@ -192,6 +193,15 @@ func (w *World) openCALink() error {
 
 // counterName is the TLS name of a municipality's reception terminal.
 func counterName(code string) string { return "counter-" + code }
+
+// speaks lets a reception terminal hand in applications of its own town hall
+// and counter only.
+func speaks(name string, app *counter.Application) bool {
+	return name == counterName(app.Municipality) && app.Counter() == counterID(app.Municipality)
+}
+
+// counterID is the counter identifier in a certificate's CN (DOMAIN 6.2).
+func counterID(code string) string { return "NAG" + code }
 
 func counterNames() []string {
 	var names []string

@@ -54,8 +54,8 @@ func (w *World) townHall(code string) (*townHall, error) {
 	if err != nil {
 		return nil, err
 	}
-	h.counter, err = counter.New(counter.Config{Municipality: code, Counter: "NAG" + code, Officer: officer, Transfer: verifier,
-		Scan: policy.ScanResidentCode, Now: w.Now, Client: zone.Peers{w.roots[zone.LGWAN]}.Client(cert, time.Minute), URL: w.CA.FrontURL})
+	h.counter, err = counter.New(counter.Config{Municipality: code, Counter: counterID(code), Officer: officer, Transfer: verifier,
+		Scan: policy.ScanResidentCode, Decider: w.CA.Decider, Now: w.Now, Client: zone.Peers{w.roots[zone.LGWAN]}.Client(cert, time.Minute), URL: w.CA.FrontURL})
 	if err != nil {
 		return nil, err
 	}

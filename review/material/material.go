@@ -1,0 +1,163 @@
+// Package material reads what a council was handed, a directory of files, into
+// what an audit needs. It asks no network and no program of the CA: the log as
+// C2SP tiles, certificates, revocation lists, the signing journal, the policy
+// bundle and the council's own keys.
+//
+//	DIR/witness.policy    whom to believe: compare it with the one you got another way
+//	DIR/log/checkpoint    newest published checkpoint
+//	DIR/log/tile/entries  entry bundles, C2SP tlog-tiles
+//	DIR/issuer.pem        issuer certificates
+//	DIR/certs/*.pem       certificates
+//	DIR/crl/*.crl         revocation lists
+//	DIR/signing.journal   "index digest" lines
+//	DIR/policy.bundle     the bundle that decided
+//	DIR/council.keys      base64 Ed25519 keys, one a line
+//
+// The files are believed in nothing; package audit checks them all against the
+// log, and the log against its signatures.
+package material
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"encoding/base64"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/sukashi-project/sukashi/internal/say"
+	"github.com/sukashi-project/sukashi/ledger/proof"
+	"github.com/sukashi-project/sukashi/policy/rules"
+	"github.com/sukashi-project/sukashi/review/audit"
+	"github.com/sukashi-project/sukashi/review/replay"
+)
+
+// maxFile bounds each file that is read whole.
+const maxFile = 256 << 20
+
+// Read gathers the material in dir. What is missing only narrows the audit,
+// except for the log and the trust policy, without which nothing can be said.
+func Read(ctx context.Context, dir string) (audit.Source, error) {
+	src := audit.Source{Log: bundles(filepath.Join(dir, "log", "tile", "entries"))}
+	text, err := need(dir, "witness.policy")
+	if err != nil {
+		return src, err
+	}
+	if src.Policy, err = proof.ParsePolicy(text); err != nil {
+		return src, err
+	}
+	if src.Checkpoint, err = need(dir, "log/checkpoint"); err != nil {
+		return src, err
+	}
+	if b, err := may(dir, "issuer.pem"); err != nil {
+		return src, err
+	} else if b != nil {
+		src.Issuers = []audit.File{{Name: "issuer.pem", Bytes: der(b)}}
+	}
+	src.Certificates = files(dir, "certs", "*.pem")
+	src.CRLs = files(dir, "crl", "*.crl")
+	if b, err := may(dir, "signing.journal"); err != nil {
+		return src, err
+	} else if b != nil {
+		if src.Journal, err = audit.ParseJournal(bytes.NewReader(b)); err != nil {
+			return src, err
+		}
+	}
+	if src.Council, err = council(dir); err != nil {
+		return src, err
+	}
+	src.Threshold = len(src.Council)
+	return src, decisions(ctx, dir, &src)
+}
+
+// decisions lets every decision be decided again, with the bundle at hand.
+func decisions(ctx context.Context, dir string, src *audit.Source) error {
+	b, err := may(dir, "policy.bundle")
+	if err != nil || b == nil {
+		return err
+	}
+	bundle, err := rules.ParseBundle(b)
+	if err != nil {
+		return say.New("material.bundle", "policy.bundle を読み取れません。", "policy.bundle can't be read.").Because(err)
+	}
+	r, err := replay.New(ctx, bundle)
+	if err != nil {
+		return err
+	}
+	src.Replay = r.Replay
+	return nil
+}
+
+func council(dir string) ([]ed25519.PublicKey, error) {
+	b, err := may(dir, "council.keys")
+	if err != nil {
+		return nil, err
+	}
+	var keys []ed25519.PublicKey
+	for _, line := range strings.Fields(string(b)) {
+		k, err := base64.StdEncoding.DecodeString(line)
+		if err != nil || len(k) != ed25519.PublicKeySize {
+			return nil, say.New("material.keys", "council.keys に、鍵ではない行があります。", "council.keys has a line that is not a key.")
+		}
+		keys = append(keys, k)
+	}
+	return keys, nil
+}
+
+func need(dir, name string) ([]byte, error) {
+	b, err := may(dir, name)
+	if err == nil && b == nil {
+		err = say.New("material.missing", name+" がありません: "+dir, "There is no "+name+" in "+dir).
+			Hint("外部に渡された out フォルダーを指定してください。", "Name the out folder that was handed over.")
+	}
+	return b, err
+}
+
+// may returns nil for a file that is not there.
+func may(dir, name string) ([]byte, error) {
+	path := filepath.Join(dir, filepath.FromSlash(name))
+	fi, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err == nil && fi.Size() > maxFile {
+		return nil, say.New("material.large", name+" が大きすぎます。", name+" is too large.")
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't read %s: %w", name, err)
+	}
+	return b, nil
+}
+
+func files(dir, sub, pattern string) audit.Files {
+	names, err := filepath.Glob(filepath.Join(dir, sub, pattern))
+	if err != nil || len(names) == 0 {
+		return nil
+	}
+	return func(fn func(audit.File) error) error {
+		for _, n := range names {
+			b, err := may(dir, sub+"/"+filepath.Base(n))
+			if err != nil {
+				return err
+			}
+			if err := fn(audit.File{Name: sub + "/" + filepath.Base(n), Bytes: der(b)}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// der unpacks PEM; anything else is taken as it is.
+func der(b []byte) []byte {
+	if p, _ := pem.Decode(b); p != nil {
+		return p.Bytes
+	}
+	return b
+}

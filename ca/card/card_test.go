@@ -194,7 +194,10 @@ func TestFileHoldsNoSecret(t *testing.T) {
 	if err := json.Unmarshal(raw, &f); err != nil {
 		t.Fatal(err)
 	}
-	d := c.inside.key.(*ecdsa.PrivateKey).D.Bytes()
+	d, err := c.inside.key.(*ecdsa.PrivateKey).Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for what, secret := range map[string][]byte{"key": d, "PIN": []byte(pin), "certificate": cert[:64]} {
 		for _, blob := range [][]byte{raw, f.Key, f.Certificate} {
 			if bytes.Contains(blob, secret) {

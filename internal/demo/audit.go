@@ -3,13 +3,19 @@ package demo
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
+
+	"golang.org/x/crypto/ocsp"
 
 	"github.com/sukashi-project/sukashi/ca/keystore"
 	"github.com/sukashi-project/sukashi/internal/world"
@@ -43,7 +49,7 @@ func gathered(ctx context.Context, w *world.World) (audit.Source, error) {
 	return audit.Source{
 		Log: c, Checkpoint: cp, Policy: w.Ledger.Policy,
 		Issuers:      []audit.File{{Name: "issuer.pem", Bytes: w.CA.Ceremony.Issuer}},
-		Certificates: certificates(w), CRLs: lists(w), Journal: journal,
+		Certificates: certificates(w), CRLs: lists(w), OCSP: answers(ctx, w), Journal: journal,
 		Council: w.Members.Keys, Threshold: len(w.Members.Keys),
 		Replay: replayer.Replay, Receipt: c.Proof,
 	}, nil
@@ -99,6 +105,50 @@ func lists(w *world.World) audit.Files {
 	}
 }
 
+// answers asks the responder about certificates, as an ordinary client would.
+func answers(ctx context.Context, w *world.World) audit.Files {
+	return func(fn func(audit.File) error) error {
+		asked := 0
+		return certificates(w)(func(f audit.File) error {
+			if asked >= maxAnswers {
+				return nil
+			}
+			asked++
+			cert, err := x509.ParseCertificate(f.Bytes)
+			if err != nil {
+				return err
+			}
+			req, err := ocsp.CreateRequest(cert, w.CA.Issuer, nil)
+			if err != nil {
+				return err
+			}
+			der, err := ask(ctx, w.Ledger.PublicURL+"/ocsp", req)
+			if err != nil {
+				return err
+			}
+			name := strings.TrimSuffix(filepath.Base(f.Name), ".pem")
+			return fn(audit.File{Name: "ocsp/" + name + ".der", Bytes: der})
+		})
+	}
+}
+
+// maxAnswers bounds how many OCSP answers the council collects.
+const maxAnswers = 200
+
+func ask(ctx context.Context, url string, request []byte) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(request))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/ocsp-request")
+	resp, err := httpClient().Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't ask the OCSP responder: %w", err)
+	}
+	defer resp.Body.Close()
+	return io.ReadAll(io.LimitReader(resp.Body, keystore.MaxResponse))
+}
+
 func (t *teller) audit(ctx context.Context) error {
 	t.Step("審議会: ログからすべてを計算しなおす", "The council recomputes everything from the log")
 	defer t.Clock("監査と報告書", "audit and report")()
@@ -145,7 +195,7 @@ func (t *teller) logReport(ctx context.Context, rep *report.Report) error {
 	if err != nil {
 		return err
 	}
-	html, err := page.Render(rep, page.Options{Lang: t.Lang})
+	html, err := page.Render(rep, page.Options{Lang: t.Lang, EntryLink: t.entryLink(ctx)})
 	if err != nil {
 		return fmt.Errorf("couldn't draw the report: %w", err)
 	}
@@ -156,6 +206,25 @@ func (t *teller) logReport(ctx context.Context, rep *report.Report) error {
 	}
 	t.Fact("報告書の要約値を記録 %d 番に入れました。", "The report's digest is entry %d.", logged.Index)
 	return nil
+}
+
+// exported reports whether an entry's proof is among the files that are
+// written for outsiders: status roots and lists are checked through receipts
+// and through the lists themselves.
+func exported(k entry.Kind) bool { return k != entry.KindStatusRoot && k != entry.KindCRLPublished }
+
+// entryLink links an entry's number in the report to its file, if it has one.
+func (t *teller) entryLink(ctx context.Context) func(uint64) string {
+	return func(i uint64) string {
+		b, err := t.w.Ledger.Engine.Entry(ctx, i)
+		if err != nil {
+			return ""
+		}
+		if e, err := entry.Parse(b); err != nil || !exported(e.Body.Kind()) {
+			return ""
+		}
+		return fmt.Sprintf("entries/%d.json", i)
+	}
 }
 
 // finish writes what outsiders read, under the newest published checkpoint.
@@ -186,11 +255,9 @@ func (t *teller) writeOut(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		switch p.Body.Kind() {
-		case entry.KindStatusRoot, entry.KindCRLPublished:
-			return nil // each is checked through a receipt or a list
+		if exported(p.Body.Kind()) {
+			indexes = append(indexes, i)
 		}
-		indexes = append(indexes, i)
 		return nil
 	})
 	if err != nil {
@@ -258,6 +325,12 @@ func (t *teller) writeCertificates(ctx context.Context, out string) error {
 	})
 	if err != nil {
 		return fmt.Errorf("couldn't write the revocation lists: %w", err)
+	}
+	err = answers(ctx, t.w)(func(f audit.File) error {
+		return os.WriteFile(filepath.Join(out, filepath.FromSlash(f.Name)), f.Bytes, 0o644)
+	})
+	if err != nil {
+		return fmt.Errorf("couldn't write the OCSP answers: %w", err)
 	}
 	for o := range t.town.holders {
 		r, err := t.w.Ledger.Engine.Status(ctx, o)

@@ -83,7 +83,7 @@ func Prepare(root string) (Dir, error) {
 			return d, fmt.Errorf("couldn't create a directory: %w", err)
 		}
 	}
-	for _, sub := range []string{"entries", "certs", "crl", "receipts", "applications"} {
+	for _, sub := range []string{"entries", "certs", "crl", "ocsp", "receipts", "applications"} {
 		if err := os.MkdirAll(filepath.Join(d.Out(), sub), 0o755); err != nil {
 			return d, fmt.Errorf("couldn't create a directory: %w", err)
 		}

@@ -34,7 +34,6 @@ type town struct {
 	of        map[int]uint64     // resident → newest ordinal
 	cards     map[int]*card.Card // made ahead, not yet used
 	twinAsked int
-	twins     int
 }
 
 func newTown(rs []people.Resident, changes []people.Change) *town {

@@ -160,7 +160,7 @@ func get(r pebble.Reader, key []byte) ([]byte, error) {
 
 // Scan calls fn for every pair with from <= key < to in ascending order; a nil
 // to means to the end. The slices are valid only during the call. An error of
-// fn ends the scan and is returned, except Stop, which ends it well.
+// fn ends the scan and is returned, except ErrStop, which ends it well.
 func (s *Store) Scan(from, to []byte, fn func(k, v []byte) error) error {
 	if err := s.enter(); err != nil {
 		return err
@@ -169,8 +169,8 @@ func (s *Store) Scan(from, to []byte, fn func(k, v []byte) error) error {
 	return scan(s.db, from, to, fn)
 }
 
-// Stop ends a Scan early without an error.
-var Stop = errors.New("stop")
+// ErrStop ends a Scan early without an error.
+var ErrStop = errors.New("stop")
 
 func scan(r pebble.Reader, from, to []byte, fn func(k, v []byte) error) (err error) {
 	it, err := r.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
@@ -183,7 +183,7 @@ func scan(r pebble.Reader, from, to []byte, fn func(k, v []byte) error) (err err
 		if err != nil {
 			return explain("", err)
 		}
-		if err := fn(it.Key(), v); errors.Is(err, Stop) {
+		if err := fn(it.Key(), v); errors.Is(err, ErrStop) {
 			return nil
 		} else if err != nil {
 			return err

@@ -93,7 +93,7 @@ func TestScanPrefixAndLast(t *testing.T) {
 		t.Errorf("Last in an empty range: %v", err)
 	}
 	n := 0
-	if err := s.Scan(nil, nil, func(k, v []byte) error { n++; return Stop }); err != nil || n != 1 {
+	if err := s.Scan(nil, nil, func(k, v []byte) error { n++; return ErrStop }); err != nil || n != 1 {
 		t.Errorf("a stopped scan saw %d pairs, %v", n, err)
 	}
 	mine := errors.New("mine")

@@ -27,9 +27,9 @@ func Crash(fs *MemFS, keep int, seed uint64) *MemFS {
 	return fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: keep, RNG: rand.New(rand.NewPCG(seed, uint64(keep)))})
 }
 
-// Skip, returned by a hook of Wrap, leaves the operation out and reports
+// ErrSkip, returned by a hook of Wrap, leaves the operation out and reports
 // success: a disk that lies.
-var Skip = errors.New("skip")
+var ErrSkip = errors.New("skip")
 
 // Wrap returns fs with before called at every operation that changes it, with
 // the operation's name, by any goroutine. An error of before is returned instead of doing it.
@@ -48,7 +48,7 @@ type wrappedFile struct {
 // hooked runs do unless the hook says otherwise.
 func hooked(before func(string) error, op string, do func() error) error {
 	switch err := before(op); {
-	case errors.Is(err, Skip):
+	case errors.Is(err, ErrSkip):
 		return nil
 	case err != nil:
 		return err

@@ -56,7 +56,7 @@ func TestWrapCanFailAndLie(t *testing.T) {
 	if err := SyncDir(fs, "/"); err != nil {
 		t.Fatal(err)
 	}
-	answer = Skip
+	answer = ErrSkip
 	if n, err := f.Write([]byte("lost")); n != 4 || err != nil {
 		t.Errorf("a skipped write: %d %v", n, err)
 	}

@@ -2,9 +2,7 @@ package world
 
 import (
 	"context"
-	"errors"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/sukashi-project/sukashi/internal/zone"
@@ -23,13 +21,10 @@ type JukiNode struct {
 	URL     string // CALinkServer, mTLS
 
 	mux *http.ServeMux
-	mu  sync.Mutex
-	// terminals by municipality code, made when first asked for
-	terminals map[string]*juki.Terminal
 }
 
 func (w *World) openJuki(ctx context.Context) error {
-	n := &JukiNode{mux: http.NewServeMux(), terminals: map[string]*juki.Terminal{}}
+	n := &JukiNode{mux: http.NewServeMux()}
 	w.Juki = n
 	var err error
 	if n.Decider, err = w.decider(ctx); err != nil {
@@ -81,5 +76,5 @@ func (n *JukiNode) close() error {
 	if n.Office == nil {
 		return nil
 	}
-	return errors.Join(n.Office.Close())
+	return n.Office.Close()
 }

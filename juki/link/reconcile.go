@@ -110,7 +110,7 @@ func (s *Server) rebuild(body *entry.NoticeSent, index uint64) error {
 		}
 		if d == body.Holder {
 			found = &h
-			return kv.Stop
+			return kv.ErrStop
 		}
 		return nil
 	})

@@ -131,7 +131,7 @@ func (e *Engine) numbers(prefix string, limit int) ([]uint64, error) {
 	from, to := kv.Prefix([]byte(prefix))
 	err := e.kv.Scan(from, to, func(k, _ []byte) error {
 		if len(out) == limit {
-			return kv.Stop
+			return kv.ErrStop
 		}
 		out = append(out, binary.BigEndian.Uint64(k[1:]))
 		return nil

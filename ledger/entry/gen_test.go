@@ -149,7 +149,3 @@ func entryOf(t *rapid.T, k Kind) Entry {
 	slices.Sort(by)
 	return Entry{At: d.time(), By: d.pick(by...), Seq: d.count(), Body: d.body(k)}
 }
-
-func anyEntry(t *rapid.T) Entry {
-	return entryOf(t, rapid.SampledFrom(allKinds).Draw(t, "kind"))
-}

@@ -104,7 +104,7 @@ func (t *logTX) dequeueQueued(limit int, cutoff time.Time) ([]*trillian.LogLeaf,
 	}
 	err := t.r.Scan(from, to, func(k, _ []byte) error {
 		if len(ids) >= limit {
-			return kv.Stop
+			return kv.ErrStop
 		}
 		if id := k[17:]; !t.dequeued[string(id)] {
 			ids = append(ids, bytes.Clone(id))

@@ -84,7 +84,7 @@ func writeNodes(nodes []tree.Node, read func(TileID) ([]byte, error), tiles map[
 			continue
 		}
 		if len(n.Hash) != HashSize {
-			return fmt.Errorf("Merkle node %d/%d has a hash of %d bytes", n.ID.Level, n.ID.Index, len(n.Hash))
+			return fmt.Errorf("node %d/%d of the tree has a hash of %d bytes", n.ID.Level, n.ID.Index, len(n.Hash))
 		}
 		keep = append(keep, n)
 	}

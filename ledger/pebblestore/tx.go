@@ -249,7 +249,7 @@ func (t *logTX) leaves(from, to uint64) ([]*trillian.LogLeaf, error) {
 	next := from
 	err := t.r.Scan(leafKey(t.tree.TreeId, from), leafKey(t.tree.TreeId, to), func(k, v []byte) error {
 		if binary.BigEndian.Uint64(k[9:]) != next {
-			return kv.Stop
+			return kv.ErrStop
 		}
 		l, err := parseLeaf(bytes.Clone(v), next)
 		if err != nil {

@@ -42,7 +42,7 @@ func sweep(t *testing.T, keep int, seed uint64, lie func(op string) bool, found 
 		n++
 		found(point{kv.Crash(mem, keep, seed+uint64(n)), fmt.Sprintf("%d%% kept, seed %d, before operation %d (%s)", keep, seed, n, op), held})
 		if lie != nil && lie(op) {
-			return kv.Skip
+			return kv.ErrSkip
 		}
 		return nil
 	})

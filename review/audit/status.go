@@ -41,13 +41,6 @@ func (s *states) grow() {
 	s.size++
 }
 
-func (s *states) get(o uint64) byte {
-	if o >= s.size {
-		return 0
-	}
-	return s.bits[o/4] >> (o % 4 * 2) & 3
-}
-
 // set moves an ordinal to valid or revoked and keeps the counts.
 func (s *states) set(o uint64, state byte) {
 	shift := o % 4 * 2

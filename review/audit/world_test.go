@@ -51,7 +51,6 @@ type world struct {
 	listed   map[uint64]bool
 	gone     map[uint64]bool
 	m1       uint64
-	notices  uint64
 	crlNo    map[string]int64
 	journal  Journal
 	certs    []File

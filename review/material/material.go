@@ -9,6 +9,7 @@
 //	DIR/issuer.pem        issuer certificates
 //	DIR/certs/*.pem       certificates
 //	DIR/crl/*.crl         revocation lists
+//	DIR/ocsp/*.der        OCSP answers
 //	DIR/signing.journal   "index digest" lines
 //	DIR/policy.bundle     the bundle that decided
 //	DIR/council.keys      base64 Ed25519 keys, one a line
@@ -22,7 +23,6 @@ import (
 	"context"
 	"crypto/ed25519"
 	"encoding/base64"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -31,7 +31,6 @@ import (
 	"strings"
 
 	"github.com/sukashi-project/sukashi/internal/say"
-	"github.com/sukashi-project/sukashi/ledger/proof"
 	"github.com/sukashi-project/sukashi/policy/rules"
 	"github.com/sukashi-project/sukashi/review/audit"
 	"github.com/sukashi-project/sukashi/review/replay"
@@ -43,24 +42,18 @@ const maxFile = 256 << 20
 // Read gathers the material in dir. What is missing only narrows the audit,
 // except for the log and the trust policy, without which nothing can be said.
 func Read(ctx context.Context, dir string) (audit.Source, error) {
-	src := audit.Source{Log: bundles(filepath.Join(dir, "log", "tile", "entries"))}
-	text, err := need(dir, "witness.policy")
+	if _, err := need(dir, "witness.policy"); err != nil {
+		return audit.Source{}, err
+	}
+	src, err := audit.Folder(dir)
 	if err != nil {
 		return src, err
 	}
-	if src.Policy, err = proof.ParsePolicy(text); err != nil {
-		return src, err
-	}
+	src.Log = bundles(filepath.Join(dir, "log", "tile", "entries"))
 	if src.Checkpoint, err = need(dir, "log/checkpoint"); err != nil {
 		return src, err
 	}
-	if b, err := may(dir, "issuer.pem"); err != nil {
-		return src, err
-	} else if b != nil {
-		src.Issuers = []audit.File{{Name: "issuer.pem", Bytes: der(b)}}
-	}
-	src.Certificates = files(dir, "certs", "*.pem")
-	src.CRLs = files(dir, "crl", "*.crl")
+	src.OCSP = files(dir, "ocsp", "*.der")
 	if b, err := may(dir, "signing.journal"); err != nil {
 		return src, err
 	} else if b != nil {
@@ -146,18 +139,10 @@ func files(dir, sub, pattern string) audit.Files {
 			if err != nil {
 				return err
 			}
-			if err := fn(audit.File{Name: sub + "/" + filepath.Base(n), Bytes: der(b)}); err != nil {
+			if err := fn(audit.File{Name: sub + "/" + filepath.Base(n), Bytes: b}); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
-}
-
-// der unpacks PEM; anything else is taken as it is.
-func der(b []byte) []byte {
-	if p, _ := pem.Decode(b); p != nil {
-		return p.Bytes
-	}
-	return b
 }

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -162,6 +163,10 @@ func (t *teller) audit(ctx context.Context) error {
 		return err
 	}
 	took := time.Since(begin)
+	seen := filepath.Join(t.dir.Out(), "checkpoints", strconv.FormatUint(res.Size, 10))
+	if err := os.WriteFile(seen, src.Checkpoint, 0o644); err != nil {
+		return fmt.Errorf("couldn't keep the audited checkpoint: %w", err)
+	}
 	rep, err := report.Build(res, report.Meta{Generated: t.w.Now()})
 	if err != nil {
 		return fmt.Errorf("couldn't make the report: %w", err)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/sukashi-project/sukashi/internal/say"
 )
@@ -75,6 +76,9 @@ func Prepare(root string) (Dir, error) {
 		return d, say.New("demo.dir.notempty", "この場所は空ではありません: "+root, "This directory is not empty: "+root).
 			Hint("空の場所を --dir で指定してください。何も変更していません。", "Name an empty one with --dir. Nothing was changed.")
 	}
+	if err := room(root); err != nil {
+		return d, err
+	}
 	if err := os.WriteFile(d.path("format"), []byte(formatLine), 0o644); err != nil {
 		return d, fmt.Errorf("couldn't write the format file: %w", err)
 	}
@@ -83,10 +87,27 @@ func Prepare(root string) (Dir, error) {
 			return d, fmt.Errorf("couldn't create a directory: %w", err)
 		}
 	}
-	for _, sub := range []string{"entries", "certs", "crl", "ocsp", "receipts", "applications"} {
+	for _, sub := range []string{"entries", "certs", "checkpoints", "crl", "ocsp", "receipts", "applications"} {
 		if err := os.MkdirAll(filepath.Join(d.Out(), sub), 0o755); err != nil {
 			return d, fmt.Errorf("couldn't create a directory: %w", err)
 		}
 	}
 	return d, nil
+}
+
+// minRoom is the free space without which no story is begun: its stores write
+// logs ahead, and a disk that fills up in the middle stops them hard.
+const minRoom = 64 << 20
+
+func room(root string) error {
+	var fs syscall.Statfs_t
+	if err := syscall.Statfs(root, &fs); err != nil {
+		return fmt.Errorf("couldn't ask for the free space: %w", err)
+	}
+	if free := fs.Bavail * uint64(fs.Bsize); free < minRoom {
+		return say.New("demo.dir.full", fmt.Sprintf("空き容量が足りません(あと %d MB、必要なのは %d MB 以上): %s", free>>20, minRoom>>20, root),
+			fmt.Sprintf("Too little free space (%d MB, at least %d MB are needed): %s", free>>20, minRoom>>20, root)).
+			Hint("空きを作るか、別の場所を --dir で指定してください。何も書いていません。", "Make room, or name another directory with --dir. Nothing was written.")
+	}
+	return nil
 }

@@ -6,6 +6,8 @@
 //	DIR/witness.policy    whom to believe: compare it with the one you got another way
 //	DIR/log/checkpoint    newest published checkpoint
 //	DIR/log/tile/entries  entry bundles, C2SP tlog-tiles
+//	DIR/checkpoints/*     checkpoints published earlier
+//	DIR/report.json       the last council report
 //	DIR/issuer.pem        issuer certificates
 //	DIR/certs/*.pem       certificates
 //	DIR/crl/*.crl         revocation lists
@@ -54,6 +56,9 @@ func Read(ctx context.Context, dir string) (audit.Source, error) {
 		return src, err
 	}
 	src.OCSP = files(dir, "ocsp", "*.der")
+	if err := earlier(dir, &src); err != nil {
+		return src, err
+	}
 	if b, err := may(dir, "signing.journal"); err != nil {
 		return src, err
 	} else if b != nil {
@@ -66,6 +71,26 @@ func Read(ctx context.Context, dir string) (audit.Source, error) {
 	}
 	src.Threshold = len(src.Council)
 	return src, decisions(ctx, dir, &src)
+}
+
+// earlier adds what was published before: checkpoints and the last report.
+func earlier(dir string, src *audit.Source) error {
+	names, err := filepath.Glob(filepath.Join(dir, "checkpoints", "*"))
+	if err != nil {
+		return err
+	}
+	for _, n := range names {
+		b, err := may(dir, "checkpoints/"+filepath.Base(n))
+		if err != nil {
+			return err
+		}
+		src.Earlier = append(src.Earlier, b)
+	}
+	b, err := may(dir, "report.json")
+	if err == nil && b != nil {
+		src.Reports = []audit.File{{Name: "report.json", Bytes: b}}
+	}
+	return err
 }
 
 // decisions lets every decision be decided again, with the bundle at hand.

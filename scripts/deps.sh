@@ -6,7 +6,7 @@ set -u
 # command=package
 need=(openssl=openssl softhsm2-util=softhsm2 certtool=gnutls-bin certutil=libnss3-tools git=git strace=strace sqlite3=sqlite3 javac=default-jdk-headless)
 # file=package
-files=(/usr/share/java/bcprov.jar=libbcprov-java /usr/share/java/bcpkix.jar=libbcpkix-java /usr/share/unicode/UnicodeData.txt=unicode-data)
+files=(/usr/share/java/bcprov.jar=libbcprov-java /usr/share/java/bcpkix.jar=libbcpkix-java /usr/share/java/bcutil.jar=libbcutil-java /usr/share/unicode/UnicodeData.txt=unicode-data)
 missing=()
 for n in "${need[@]}"; do
 	command -v "${n%%=*}" >/dev/null 2>&1 || missing+=("${n##*=}")

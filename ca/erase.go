@@ -23,8 +23,10 @@ const RetentionYears = 10
 // Erase destroys record keys and whatever names the persons, after the ledger
 // says so (erasure, P8). basis is entry.BasisRetentionEnd, which needs the
 // retention to be over, or entry.BasisLawfulRequest, which needs the
-// certificates to be out of force. Commitments about these records can never be
-// opened again; every proof and audit still holds.
+// certificates to be out of force. Every proof and audit still holds. The key is
+// gone from the registry's rows at once; older versions of a row lie in the
+// store's files, sealed, until it compacts them, and in backups. The register
+// side's copy and openings from Disclose are not reached from here.
 func (a *Authority) Erase(ctx context.Context, basis string, ordinals ...uint64) error {
 	ctx = context.WithoutCancel(ctx)
 	if basis != entry.BasisRetentionEnd && basis != entry.BasisLawfulRequest {

@@ -13,7 +13,8 @@
 //   - A record moves along prepared → intended → signed → issued → revoked, or
 //     to aborted before it was issued; nothing moves back (IN-06).
 //   - Erase destroys the record key and whatever names the person; the bare
-//     ordinal, serial and state stay, because the log refers to them.
+//     ordinal, serial and state stay, because the log refers to them. An older
+//     version of the row stays in the store's files, sealed, until it compacts.
 //
 // The truth about what happened is the ledger; the registry is what makes it
 // possible to go on from there after a crash. So it also keeps, per writer,

@@ -112,8 +112,9 @@ func (e *Engine) ApplyList(ctx context.Context, l holders.List, index uint64) er
 	return t.commit()
 }
 
-// replace strikes off the gone holders, with their keys and attributes, and
-// takes in the new ones.
+// replace strikes off the gone holders, deleting their rows with key and
+// attributes, and takes in the new ones. The bare names and addresses of all
+// holders ever listed stay for Crossed.
 func (t *tx) replace(l holders.List) error {
 	for _, n := range l.Gone {
 		h, err := t.e.holder(n)

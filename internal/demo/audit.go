@@ -209,7 +209,7 @@ func (t *teller) logReport(ctx context.Context, rep *report.Report) error {
 			return fmt.Errorf("couldn't write %s: %w", name, err)
 		}
 	}
-	t.Fact("報告書の要約値を記録 %d 番に入れました。", "The report's digest is entry %d.", logged.Index)
+	t.Fact("報告書のハッシュ値を記録 %d 番に入れました。", "The report's digest is entry %d.", logged.Index)
 	return nil
 }
 

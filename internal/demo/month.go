@@ -100,7 +100,7 @@ func (t *teller) firstDay(ctx context.Context) error {
 	n := len(t.town.holders)
 	t.Fact("%d 人が受け取りました。どの証明書も、署名より前に cert.intent がログに入っています。", "%d residents got one. For each, cert.intent was in the log before the signature.", n)
 	if t.town.twinAsked > 0 {
-		t.Fact("うち %d 件は4情報が同じ別人がいたため、いったん止まり、職員の確認を経て発行しました。", "%d of them stopped first because another person has the same four attributes, and went on after an officer looked into it.", t.town.twinAsked)
+		t.Fact("うち %d 件は基本4情報が同じ別人がいたため、いったん止まり、職員の確認を経て発行しました。", "%d of them stopped first because another person has the same four attributes, and went on after an officer looked into it.", t.town.twinAsked)
 	}
 	return t.refusedForm(ctx, list[0])
 }
@@ -308,7 +308,7 @@ func (t *teller) tellMonth(sum tally) error {
 	t.Fact("異動 %d 件(うち消除 %d 件)。合併などの軽微な修正は %d 件で、通知しません。", "%d changes (%d deletions). %d were minor corrections such as the merger: no notice.", sum.changes, sum.deleted, counts.Outcomes[match.Minor])
 	t.Fact("突合して証明書がなかったもの %d 件、はっきりせず人が判断したもの %d 件。", "%d matched no certificate; %d were unclear and decided by a person.", counts.Outcomes[match.NoCertificate], sum.people)
 	t.Fact("壁を越えた通知 %d 件、受け取られた通知 %d 件、拒まれた通知 %d 件。利用者一覧 %d 回。", "%d notices crossed the wall, %d were received, %d refused; %d daily lists.", sum.sent.Logged, sum.sent.Delivered, sum.sent.Rejected, sum.lists)
-	t.Fact("本人の申し出による失効 %d 件。失効リストを %d 回公表しました。", "%d revocations at the holder's own request; %d revocation lists published.", sum.requested, sum.crls)
+	t.Fact("本人の申請による失効 %d 件。失効リストを %d 回公表しました。", "%d revocations at the holder's own request; %d revocation lists published.", sum.requested, sum.crls)
 	if sum.sent.Logged != sum.sent.Delivered || sum.sent.Rejected+sum.sent.Stopped > 0 {
 		return fmt.Errorf("notices were lost or refused: %+v", sum.sent)
 	}

@@ -39,11 +39,11 @@ func (t *teller) present(ctx context.Context) error {
 		return err
 	}
 	t.Fact("失効リスト %d 本(市町村ごとと全体)。", "%d revocation lists: one per municipality and a complete one.", len(crls))
-	t.Fact("チェックポイント: 記録 %d 件、証人 %d 者の連署つき。", "Checkpoint over %d entries, cosigned by %d witnesses.", cp.Size, len(cp.Cosigned))
+	t.Fact("チェックポイント: 記録 %d 件、証人 %d 者の共同署名つき。", "Checkpoint over %d entries, cosigned by %d witnesses.", cp.Size, len(cp.Cosigned))
 	return nil
 }
 
-// sample picks the newest holder whose certificate is in this state.
+// sample picks the first holder, by ordinal, whose certificate is in this state.
 func (t *teller) sample(s status.State, ctx context.Context) (uint64, *holder, error) {
 	var ordinals []uint64
 	for o := range t.town.holders {

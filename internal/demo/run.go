@@ -76,7 +76,7 @@ func (t *teller) tell(ctx context.Context) error {
 }
 
 func (t *teller) openWorld(ctx context.Context) error {
-	t.Step("役割をそろえる: 台帳の側、認証局の側、ログ、三つの証人", "Set up the roles: register side, CA side, the log, three witnesses")
+	t.Step("役割をそろえる: 住民基本台帳の側、認証局の側、ログ、三つの証人", "Set up the roles: register side, CA side, the log, three witnesses")
 	defer t.Clock("準備(規則の読み込み、鍵の生成)", "set-up (compiling the rules, keys)")()
 	addr := ""
 	if t.Serve {
@@ -94,8 +94,8 @@ func (t *teller) openWorld(ctx context.Context) error {
 }
 
 func (t *teller) moveIn(context.Context) error {
-	t.Step("住民を台帳に載せる", "Residents on the register")
-	defer t.Clock("住民の生成と台帳への記載", "inventing and recording residents")()
+	t.Step("住民を住民基本台帳に載せる", "Residents on the register")
+	defer t.Clock("住民の生成と住民基本台帳への記載", "inventing and recording residents")()
 	rs, err := people.Generate(t.Seed, t.Residents)
 	if err != nil {
 		return err
@@ -104,6 +104,6 @@ func (t *teller) moveIn(context.Context) error {
 		return err
 	}
 	t.town = newTown(rs, people.Changes(t.Seed, rs, changeShare))
-	t.Fact("架空の住民 %d 人。住民票コードは台帳の側だけにあります。", "%d invented residents. Their resident codes stay on the register side.", len(rs))
+	t.Fact("架空の住民 %d 人。住民票コードは住民基本台帳の側だけにあります。", "%d invented residents. Their resident codes stay on the register side.", len(rs))
 	return nil
 }

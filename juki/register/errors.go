@@ -54,7 +54,7 @@ func CheckOperator(s string) error {
 }
 
 func errForm(err error) error {
-	return say.New(CodeForm, "4情報の形式が正しくありません。", "The four attributes do not have the right form.").
+	return say.New(CodeForm, "基本4情報の形式が正しくありません。", "The four attributes do not have the right form.").
 		Hint("氏名・生年月日・男女の別・住所を確かめてください。", "Check name, birth date, sex and address.").Because(err)
 }
 

@@ -135,7 +135,7 @@ var (
 		"Another application with this id is on record.")
 	ErrBehind = say.New("ca.registry-behind", "発行記録がログより古いため、起動できません。",
 		"The registry is older than the log, so the CA can't start.").
-		Hint("発行記録の最新の複製から戻してください。古い控えで続けると、発行済みの証明書を見失います。",
+		Hint("発行記録の最新のバックアップから戻してください。古いもので続けると、発行済みの証明書を見失います。",
 			"Restore the newest copy of the registry; going on with an old one would lose certificates that exist.")
 	ErrLogBehind = say.New("ca.log-behind", "ログが発行記録より古いため、起動できません。", "The log is older than the registry, so the CA can't start.").
 			Hint("ログの復元を確かめてください。", "Check how the log was restored.")

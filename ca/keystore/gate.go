@@ -139,8 +139,8 @@ func (g *gated) Covers(done iter.Seq[uint64]) error {
 		if g.j.isUsed(index) {
 			continue
 		}
-		err := say.New("keystore.behind", "署名台帳がログより古いため、鍵を使えません。", "The signing journal is older than the log, so the key can't be used.").
-			Hint("古い控えから戻した台帳を、最新のものに取り替えてください。", "Replace the restored journal with its newest copy.").Because(ErrBehind)
+		err := say.New("keystore.behind", "署名記録簿がログより古いため、鍵を使えません。", "The signing journal is older than the log, so the key can't be used.").
+			Hint("古いバックアップから戻した署名記録簿を、最新のものに取り替えてください。", "Replace the restored journal with its newest copy.").Because(ErrBehind)
 		g.j.fail(err)
 		return err
 	}

@@ -73,7 +73,7 @@ func lockDir(dir string) (*os.File, error) {
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		f.Close()
-		return nil, say.New("keystore.inuse", "署名台帳は別のプロセスが使用中です。", "The signing journal is in use by another process.").
+		return nil, say.New("keystore.inuse", "署名記録簿は別のプロセスが使用中です。", "The signing journal is in use by another process.").
 			Hint("同じ鍵を使うプロセスを先に止めてください。", "Stop the other process that uses this key first.").
 			Because(errors.Join(ErrInUse, err))
 	}

@@ -123,8 +123,8 @@ func zeroTail(b []byte, rest *bufio.Reader) bool {
 }
 
 func corrupt(detail string) error {
-	return say.New("keystore.journal", "署名台帳が壊れているため、鍵を使えません。", "The signing journal is damaged, so the key can't be used.").
-		Hint("台帳のディレクトリを控えと比べ、ログの署名予告と突き合わせてください。",
+	return say.New("keystore.journal", "署名記録簿が壊れているため、鍵を使えません。", "The signing journal is damaged, so the key can't be used.").
+		Hint("署名記録簿のディレクトリをバックアップと比べ、ログの署名予告と突き合わせてください。",
 			"Compare the journal's directory with its copy and with the announcements in the log.").
 		Because(fmt.Errorf("%w: %s", ErrCorrupt, detail))
 }

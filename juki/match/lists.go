@@ -67,7 +67,7 @@ func (c ListCheck) fits(l holders.List) bool {
 		c.Held+uint64(len(l.New)) == l.Total+uint64(len(l.Gone))
 }
 
-var errList = say.New(CodeList, "保有者一覧が、前回までの一覧と合いません。", "The list of holders does not fit the lists before it.").
+var errList = say.New(CodeList, "利用者一覧が、前回までの一覧と合いません。", "The list of holders does not fit the lists before it.").
 	Hint("認証局側に、抜けた一覧の再送を求めてください。", "Ask the CA side to send the missing list again.")
 
 // ApplyList takes a list that is in the ledger as holders.received (at this

@@ -2,8 +2,8 @@
 // OPA: in Cedar, whose engine shares no code with OPA, and in plain Go.
 //
 // An engine can be wrong; OPA releases have changed decisions before. A
-// decision that three independent engines agree on is hard to get wrong, and
-// the auditor's replay uses this package beside OPA's.
+// decision that three independent engines agree on is hard to get wrong. The
+// proof (package prove) compares all three; replay uses OPA alone.
 //
 //	o, err := oracle.New()
 //	allow, codes, err := o.Cedar(catalogue.Revoke, vector)

@@ -14,7 +14,7 @@ import (
 )
 
 func newLedger(a *app) *cobra.Command {
-	cmd := &cobra.Command{Use: "ledger", Short: "台帳の道具 / tools for a log's store"}
+	cmd := &cobra.Command{Use: "ledger", Short: "透明性ログの道具 / tools for a log's store"}
 	cmd.AddCommand(newFsck(a))
 	return cmd
 }

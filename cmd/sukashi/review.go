@@ -50,14 +50,23 @@ func newAudit(a *app) *cobra.Command {
 			} else {
 				a.printAudit(cmd, res)
 			}
-			if res.Class() == audit.ClassD {
-				return exitError(verify.IsFalse)
-			}
-			return nil
+			return exitOf(res.Class())
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "JSON で出す / print JSON")
 	return cmd
+}
+
+// exitOf is the exit status for an audit: class D is false, class B is what
+// could not be told from the folder, A and C hold.
+func exitOf(c audit.Class) error {
+	switch c {
+	case audit.ClassD:
+		return exitError(verify.IsFalse)
+	case audit.ClassB:
+		return exitError(verify.Untold)
+	}
+	return nil
 }
 
 func (a *app) printAudit(cmd *cobra.Command, res *audit.Result) {

@@ -45,7 +45,7 @@ only github.com/smallstep/pkcs7            : review/application
 
 # Formats and mathematics run in a browser.
 pure ledger/entry ledger/commitment ledger/proof ledger/status
-pure policy/notice policy/holders policy/transfer internal/attr internal/say
+pure policy/notice policy/holders policy/transfer policy/catalogue policy/grammar internal/attr internal/say
 `
 
 // impure are the standard library's doors to the outside.

@@ -141,7 +141,7 @@ func (s *stage) secretCertificate(ctx context.Context) error {
 	if res.Accepted {
 		return errors.New("an agency accepted a certificate that is not in the log")
 	}
-	tried := say.Text{JA: "盗んだ鍵で、ログに隠れて証明書に署名した(openssl は正しいと言います)。", EN: "A stolen key signed a certificate behind the ledger's back (openssl calls it valid)."}
+	tried := say.Text{JA: "盗んだ鍵で、ログに隠れて証明書に署名した(署名そのものは正しいものです)。", EN: "A stolen key signed a certificate behind the ledger's back (its signature is valid)."}
 	s.caught(tried, "agency "+res.Failed(), res.Refusal())
 	f, err := s.audited(ctx, "CRT-6", func(src *audit.Source) {
 		src.Certificates = audit.FileList(audit.File{Name: "found.pem", Bytes: der})

@@ -83,7 +83,7 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		}
 	}
 	if s.cfg.Logger != nil {
-		s.cfg.Logger.Error("request failed", "path", r.URL.Path, "cause", err)
+		s.cfg.Logger.Error("request failed", "route", route(r), "cause", err)
 	}
 	problem.Write(w, r, http.StatusInternalServerError, err)
 }

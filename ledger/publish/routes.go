@@ -50,3 +50,14 @@ func (s *server) numbered(h func(http.ResponseWriter, *http.Request, uint64)) ht
 		h(w, r, n)
 	}
 }
+
+// route names the kind of a request for the operator's log. The path itself
+// would put ordinals beside times: who asked about whose certificate, and when.
+func route(r *http.Request) string {
+	if m := mux.CurrentRoute(r); m != nil {
+		if t, err := m.GetPathTemplate(); err == nil {
+			return t
+		}
+	}
+	return ""
+}

@@ -16,7 +16,7 @@ import (
 // could no longer read what an older one left.
 const formatLine = "sukashi demo 1\n"
 
-// Layout of a demo directory. Each zone keeps its stores apart; Out is what
+// Dir is the layout of a demo directory. Each zone keeps its stores apart; Out is what
 // outsiders read.
 type Dir struct {
 	Root string

@@ -207,8 +207,10 @@ func TestOnlyTheRefusedCallFails(t *testing.T) {
 			code = "bad"
 		}
 		wg.Go(func() { _, errs[i] = w.Append(ctx, event(code)) })
+		if i == 0 {
+			<-f.started // alone in its request, so that the others wait together
+		}
 	}
-	<-f.started
 	for w.Waiting() < 19 {
 		runtime.Gosched()
 	}

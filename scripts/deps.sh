@@ -5,14 +5,15 @@
 set -u
 # command=package
 need=(openssl=openssl softhsm2-util=softhsm2 certtool=gnutls-bin certutil=libnss3-tools git=git strace=strace sqlite3=sqlite3 javac=default-jdk-headless)
-# file=package
-files=(/usr/share/java/bcprov.jar=libbcprov-java /usr/share/java/bcpkix.jar=libbcpkix-java /usr/share/java/bcutil.jar=libbcutil-java /usr/share/unicode/UnicodeData.txt=unicode-data)
+# file=package; a file may be a pattern
+files=(/usr/share/java/bcprov.jar=libbcprov-java /usr/share/java/bcpkix.jar=libbcpkix-java /usr/share/java/bcutil.jar=libbcutil-java /usr/share/unicode/UnicodeData.txt=unicode-data
+	'/usr/lib/postgresql/*/bin/initdb=postgresql' /usr/sbin/mariadbd=mariadb-server)
 missing=()
 for n in "${need[@]}"; do
 	command -v "${n%%=*}" >/dev/null 2>&1 || missing+=("${n##*=}")
 done
 for f in "${files[@]}"; do
-	[ -e "${f%%=*}" ] || missing+=("${f##*=}")
+	compgen -G "${f%%=*}" >/dev/null || missing+=("${f##*=}")
 done
 if [ "${#missing[@]}" -eq 0 ]; then exit 0; fi
 if command -v apt-get >/dev/null 2>&1; then

@@ -1,0 +1,41 @@
+package servers
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestPostgresSharedAndFresh(t *testing.T) {
+	a, b := Postgres(t), Postgres(t)
+	if a != b {
+		t.Error("two servers in one test binary")
+	}
+	file := filepath.Join(t.TempDir(), "x.sql")
+	if err := os.WriteFile(file, []byte("CREATE TABLE x (n int); INSERT INTO x VALUES (1);"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // equal names are different databases
+		a.Load(t, a.URL(t, "fresh"), file)
+	}
+	if err := a.psql("postgres", "", "SELECT no_such_function()"); err == nil {
+		t.Error("a failing statement is no error")
+	}
+}
+
+func TestPostgresSurvivesKill(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped: starts a server twice")
+	}
+	pg := OwnPostgres(t, PGOptions{Durable: true})
+	url := pg.URL(t, "kept")
+	file := filepath.Join(t.TempDir(), "x.sql")
+	os.WriteFile(file, []byte("CREATE TABLE x (n int primary key); INSERT INTO x VALUES (1);"), 0o600)
+	pg.Load(t, url, file)
+	pg.Kill(t)
+	pg.Start(t)
+	os.WriteFile(file, []byte("INSERT INTO x VALUES (2); SELECT 1/(SELECT count(*)/2 FROM x);"), 0o600)
+	pg.Load(t, url, file)
+	pg.Stop(t)
+	pg.Start(t)
+}

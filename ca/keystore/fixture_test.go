@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sukashi-project/sukashi/ca/keystore/keystoretest"
+	"github.com/sukashi-project/sukashi/internal/token"
 	"github.com/sukashi-project/sukashi/ledger/entry"
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
@@ -102,7 +103,7 @@ func intentBody(issuer entry.Digest, n uint64, tbs []byte) *entry.CertIntent {
 func checkSignature(t testing.TB, k Key, tbs, sig []byte) {
 	t.Helper()
 	d := entry.Sum(tbs)
-	if !verifies(k.Public(), crypto.SHA256, d[:], sig) {
+	if !token.Verifies(k.Public(), crypto.SHA256, d[:], sig) {
 		t.Fatal("signature does not verify")
 	}
 }

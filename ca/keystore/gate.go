@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/rsa"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -14,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sukashi-project/sukashi/internal/say"
+	"github.com/sukashi-project/sukashi/internal/token"
 
 	"github.com/sukashi-project/sukashi/ca/profile"
 	"github.com/sukashi-project/sukashi/ledger/entry"
@@ -222,21 +221,11 @@ func (g *gated) use(ctx context.Context, digest []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("couldn't use the key: %w", err)
 	}
-	if !verifies(g.b.public(), g.alg.Hash(), digest, sig) {
+	if !token.Verifies(g.b.public(), g.alg.Hash(), digest, sig) {
 		g.b.distrust()
 		return nil, errors.New("couldn't use the key: it gave a signature that does not verify")
 	}
 	return sig, nil
-}
-
-func verifies(pub crypto.PublicKey, h crypto.Hash, digest, sig []byte) bool {
-	switch k := pub.(type) {
-	case *rsa.PublicKey:
-		return rsa.VerifyPKCS1v15(k, h, digest, sig) == nil
-	case *ecdsa.PublicKey:
-		return ecdsa.VerifyASN1(k, digest, sig)
-	}
-	return false
 }
 
 func refuse(why string) error { return fmt.Errorf("%w: %s", ErrRefused, why) }

@@ -1,11 +1,14 @@
 package keystore
 
 import (
+	"context"
+	"crypto"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
 
+	"github.com/sukashi-project/sukashi/internal/token"
 	"github.com/sukashi-project/sukashi/ledger/entry"
 )
 
@@ -16,13 +19,17 @@ const (
 	LabelOCSP   = "sukashi-ocsp"
 )
 
-// TokenConfig is a key on PKCS #11 tokens and its gate.
-//
-// Sessions come from a pool of the key store's own: a session that the token
-// has lost is thrown away and never put back; a new one is opened, logged in and
-// made to find the key again, because handles change. A wrong PIN is never tried
-// twice: tokens lock after a few. A token that keeps failing is left alone for a
-// while and the next one is used.
+// Module is a PKCS #11 library, loaded once and shared by all keys on its tokens.
+type Module = token.Module
+
+// Token is one token of a module.
+type Token = token.Token
+
+// OpenModule loads and initialises a library, as token.OpenModule does.
+func OpenModule(path, parameters string) (*Module, error) { return token.OpenModule(path, parameters) }
+
+// TokenConfig is a key on PKCS #11 tokens (package token has the pool of
+// sessions) and its gate.
 type TokenConfig struct {
 	Tokens   []Token       // in order of preference; all hold the same key
 	Label    string        // of the key, with LabelIssuer or LabelOCSP in front
@@ -33,70 +40,71 @@ type TokenConfig struct {
 	Gate     GateConfig    // as for a software key; its clock also times the cooldown
 }
 
-// Token is one token of a module.
-type Token struct {
-	Module *Module
-	Label  string // CKA_LABEL of the token itself, set when it was initialised
-	PIN    string // of the user, not of the security officer
+// GenerateToken makes a key pair on a token, which never leaves it. The label is
+// new and starts with LabelIssuer or LabelOCSP; alg is as in SoftwareConfig.
+func GenerateToken(t Token, label, alg string) error {
+	if !strings.HasPrefix(label, LabelIssuer) && !strings.HasPrefix(label, LabelOCSP) {
+		return errors.New("a key's label must start with its role")
+	}
+	switch alg {
+	case RSA2048, RSA3072, RSA4096, P256, P384:
+		return token.Generate(t, label, alg)
+	}
+	return errors.New("unknown key algorithm")
 }
 
-// maxSessions bounds a pool; tokens have limits of their own.
-const maxSessions = 256
+// OpenToken opens an issuer key on tokens. Its Demo is false.
+func OpenToken(c TokenConfig) (Key, error) {
+	if err := c.Gate.validate(); err != nil {
+		return nil, err
+	}
+	b, err := c.open(LabelIssuer)
+	if err != nil {
+		return nil, err
+	}
+	k, err := newGated(c.Gate, b)
+	if err != nil {
+		b.close()
+		return nil, err
+	}
+	return k, nil
+}
 
-func (c *TokenConfig) validate(prefix string) error {
-	if len(c.Tokens) == 0 || len(c.Tokens) > 8 {
-		return errors.New("a key needs 1 to 8 tokens")
+// OpenTokenResponder opens a responder key on tokens.
+func OpenTokenResponder(c TokenConfig) (*Responder, error) {
+	b, err := c.open(LabelOCSP)
+	if err != nil {
+		return nil, err
 	}
-	for _, t := range c.Tokens {
-		if t.Module == nil || t.Label == "" || t.PIN == "" {
-			return errors.New("a token needs a module, a label and a PIN")
-		}
+	r, err := newResponder(c.Gate.Journal, c.Gate.Now, b)
+	if err != nil {
+		b.close()
+		return nil, err
 	}
+	return r, nil
+}
+
+func (c TokenConfig) open(prefix string) (backend, error) {
 	if !strings.HasPrefix(c.Label, prefix) {
-		return fmt.Errorf("the key's label must start with %s for this role", prefix)
+		return nil, fmt.Errorf("the key's label must start with %s for this role", prefix)
 	}
-	if c.Sessions == 0 {
-		c.Sessions = 8
+	k, err := token.Open(token.Config{Tokens: c.Tokens, Label: c.Label, SPKI: c.KeyID,
+		Sessions: c.Sessions, Failures: c.Failures, Cooldown: c.Cooldown, Now: c.Gate.Now})
+	if err != nil {
+		return nil, err
 	}
-	if c.Failures == 0 {
-		c.Failures = 3
-	}
-	if c.Cooldown == 0 {
-		c.Cooldown = time.Second
-	}
-	if c.Sessions < 1 || c.Sessions > maxSessions || c.Failures < 1 || c.Cooldown < 0 || c.Gate.Now == nil {
-		return errors.New("a token's pool needs 1 to 256 sessions, a limit of failures, a cooldown and a clock")
-	}
-	return nil
+	return onToken{k}, nil
 }
 
-// breaker leaves a failing token alone for a while.
-type breaker struct {
-	limit    int
-	cooldown time.Duration
-	now      func() time.Time
-	failures int
-	until    time.Time
+// onToken is a backend: one key on several tokens.
+type onToken struct{ k *token.Key }
+
+func (t onToken) public() crypto.PublicKey { return t.k.Public() }
+func (t onToken) demo() bool               { return false }
+func (t onToken) deterministic() bool      { return t.k.Deterministic() }
+func (t onToken) distrust()                { t.k.Distrust() }
+func (t onToken) close() error             { return t.k.Close() }
+
+func (t onToken) sign(ctx context.Context, digest []byte, h crypto.Hash) ([]byte, error) {
+	return t.k.Sign(ctx, digest, h)
 }
-
-func (b *breaker) open() bool { return b.failures >= b.limit && b.now().Before(b.until) }
-
-// result counts a use. After the cooldown one more failure is enough to be left
-// alone again.
-func (b *breaker) result(ok bool) {
-	if ok {
-		b.failures = 0
-		return
-	}
-	b.failures = min(b.failures+1, b.limit)
-	if b.failures == b.limit {
-		b.until = b.now().Add(b.cooldown)
-	}
-}
-
-func (b *breaker) trip() {
-	b.failures = b.limit
-	b.until = b.now().Add(b.cooldown)
-}
-
-var errNoToken = errors.New("no token could make the signature")

@@ -1,13 +1,16 @@
 //go:build cgo
 
-package keystore
+package token
 
 import (
 	"bytes"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"sync"
@@ -16,19 +19,19 @@ import (
 	"github.com/sukashi-project/sukashi/internal/say"
 )
 
-// tokens is a backend: one key on several tokens.
-type tokens struct {
+// Key is one key on one or more tokens. It is safe for concurrent use.
+type Key struct {
 	pub   crypto.PublicKey
 	pools []*pool
 }
 
-var _ backend = (*tokens)(nil)
-
-// openTokens opens what it can. The first token that answers says what the key
-// is; one that does not answer now may come later, and must then have the same
-// key.
-func openTokens(c TokenConfig) (backend, error) {
-	t := new(tokens)
+// Open opens what it can. The first token that answers says what the key is;
+// one that does not answer now may come later, and must then have the same key.
+func Open(c Config) (*Key, error) {
+	if err := c.validate(); err != nil {
+		return nil, err
+	}
+	t := new(Key)
 	var errs []error
 	for _, tok := range c.Tokens {
 		t.pools = append(t.pools, newPool(tok, c))
@@ -44,14 +47,14 @@ func openTokens(c TokenConfig) (backend, error) {
 		break
 	}
 	if t.pub == nil {
-		t.close()
-		return nil, say.New("keystore.token", "トークンの鍵を開けません。", "The key on the token can't be opened.").
+		t.Close()
+		return nil, say.New("token.key", "トークンの鍵を開けません。", "The key on the token can't be opened.").
 			Hint("トークンの接続、ラベル、PINを確かめてください。", "Check the token's connection, labels and PIN.").Because(errors.Join(errs...))
 	}
-	id, err := keyID(t.pub)
-	if err != nil || (!c.KeyID.IsZero() && id != c.KeyID) {
-		t.close()
-		return nil, say.New("keystore.otherkey", "トークンの鍵は、想定した鍵ではありません。", "The key on the token is not the expected one.").Because(err)
+	spki, err := x509.MarshalPKIXPublicKey(t.pub)
+	if err != nil || (c.SPKI != [32]byte{} && sha256.Sum256(spki) != c.SPKI) {
+		t.Close()
+		return nil, say.New("token.otherkey", "トークンの鍵は、想定した鍵ではありません。", "The key on the token is not the expected one.").Because(err)
 	}
 	for _, p := range t.pools {
 		p.expect(t.pub)
@@ -59,27 +62,31 @@ func openTokens(c TokenConfig) (backend, error) {
 	return t, nil
 }
 
-func (t *tokens) public() crypto.PublicKey { return t.pub }
-func (t *tokens) demo() bool               { return false }
+// Public is the public key: *rsa.PublicKey, *ecdsa.PublicKey or
+// ed25519.PublicKey.
+func (t *Key) Public() crypto.PublicKey { return t.pub }
 
-// deterministic: PKCS #1 v1.5 has one signature for one digest; a token's ECDSA
-// draws a nonce.
-func (t *tokens) deterministic() bool {
-	_, ok := t.pub.(*rsa.PublicKey)
-	return ok
+// Deterministic reports whether one input has one signature. PKCS #1 v1.5 and
+// Ed25519 do; a token's ECDSA draws a nonce.
+func (t *Key) Deterministic() bool {
+	_, ecdsa := t.pub.(*ecdsa.PublicKey)
+	return !ecdsa
 }
 
-func (t *tokens) close() error {
+// Close closes the sessions. Signatures after it fail.
+func (t *Key) Close() error {
 	for _, p := range t.pools {
 		p.shut()
 	}
 	return nil
 }
 
-// sign asks each token in turn; each gets a second try on a new session, because
-// the first failure may only mean that the pool's sessions have died.
-func (t *tokens) sign(ctx context.Context, digest []byte, h crypto.Hash) ([]byte, error) {
-	errs := []error{errNoToken}
+// Sign signs a digest made by h: RSA by PKCS #1 v1.5, ECDSA as ASN.1. Ed25519
+// signs the message itself, and h is 0. It asks each token in turn; each gets a
+// second try on a new session, because the first failure may only mean that the
+// pool's sessions have died.
+func (t *Key) Sign(ctx context.Context, digest []byte, h crypto.Hash) ([]byte, error) {
+	errs := []error{ErrNone}
 	for _, p := range t.pools {
 		if p.resting() {
 			continue
@@ -96,8 +103,9 @@ func (t *tokens) sign(ctx context.Context, digest []byte, h crypto.Hash) ([]byte
 	return nil, errors.Join(errs...)
 }
 
-// distrust is called when a signature did not verify.
-func (t *tokens) distrust() {
+// Distrust is called when a signature did not verify: the token that made it is
+// left alone for a while.
+func (t *Key) Distrust() {
 	for _, p := range t.pools {
 		if p.usedLast() {
 			p.evict()
@@ -131,9 +139,9 @@ type session struct {
 	tested bool // a signature of this session has been verified
 }
 
-func newPool(tok Token, c TokenConfig) *pool {
+func newPool(tok Token, c Config) *pool {
 	return &pool{tok: tok, label: c.Label, slots: make(chan struct{}, c.Sessions),
-		brk: breaker{limit: c.Failures, cooldown: c.Cooldown, now: c.Gate.Now}}
+		brk: breaker{limit: c.Failures, cooldown: c.Cooldown, now: c.Now}}
 }
 
 func (p *pool) expect(pub crypto.PublicKey) {
@@ -180,7 +188,7 @@ func (p *pool) sign(ctx context.Context, digest []byte, h crypto.Hash) ([]byte, 
 			// The self-test of a new session is its first real signature: a
 			// signature made only as a test would be a use of the key that no
 			// entry of the log announces.
-			if s.tested = verifies(s.pub, h, digest, sig); !s.tested {
+			if s.tested = Verifies(s.pub, h, digest, sig); !s.tested {
 				err = errors.New("couldn't sign: the first signature of a new session does not verify")
 			}
 		}
@@ -265,7 +273,7 @@ func (p *pool) open() (*session, error) {
 	}
 	s, err := p.tok.login(pkcs11.CKF_SERIAL_SESSION)
 	if wrongPIN(err) {
-		err = say.New("keystore.pin", "トークンのPINが違います。ロックを避けるため、再試行しません。", "The token's PIN is wrong. It is not tried again, so that the token does not lock.").Because(err)
+		err = say.New("token.pin", "トークンのPINが違います。ロックを避けるため、再試行しません。", "The token's PIN is wrong. It is not tried again, so that the token does not lock.").Because(err)
 		p.mu.Lock()
 		p.pin = err
 		p.mu.Unlock()
@@ -318,6 +326,11 @@ func (s *session) sign(c *pkcs11.Ctx, digest []byte, h crypto.Hash) ([]byte, err
 			return nil, err
 		}
 		return ecdsaDER(rs[:n], rs[n:])
+	case ed25519.PublicKey:
+		if h != 0 {
+			return nil, errors.New("Ed25519 signs messages, not digests")
+		}
+		return s.raw(c, ckmEdDSA, digest, ed25519.SignatureSize)
 	}
 	return nil, errors.New("the key's type is not in use")
 }

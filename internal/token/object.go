@@ -1,11 +1,12 @@
 //go:build cgo
 
-package keystore
+package token
 
 import (
 	"bytes"
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
@@ -87,11 +88,11 @@ func (t Token) login(flags uint) (pkcs11.SessionHandle, error) {
 	return s, nil
 }
 
-// GenerateToken makes a key pair on the token under a label that must be new.
-// The private key can't leave: sensitive and not extractable.
-func GenerateToken(t Token, label, alg string) error {
-	if t.Module == nil || (!strings.HasPrefix(label, LabelIssuer) && !strings.HasPrefix(label, LabelOCSP)) {
-		return errors.New("a key needs a module and a label that starts with its role")
+// Generate makes a key pair on the token under a label that must be new. The
+// private key can't leave: sensitive and not extractable.
+func Generate(t Token, label, alg string) error {
+	if t.Module == nil || label == "" {
+		return errors.New("a key needs a module and a label")
 	}
 	s, err := t.login(pkcs11.CKF_SERIAL_SESSION | pkcs11.CKF_RW_SESSION)
 	if err != nil {
@@ -126,7 +127,14 @@ func GenerateToken(t Token, label, alg string) error {
 
 var curves = map[string]elliptic.Curve{P256: elliptic.P256(), P384: elliptic.P384()}
 
-var curveOIDs = map[string]asn1.ObjectIdentifier{P256: {1, 2, 840, 10045, 3, 1, 7}, P384: {1, 3, 132, 0, 34}}
+var curveOIDs = map[string]asn1.ObjectIdentifier{P256: {1, 2, 840, 10045, 3, 1, 7}, P384: {1, 3, 132, 0, 34}, Ed25519: {1, 3, 101, 112}}
+
+// Numbers of PKCS #11 v3.0 that the binding, which is of v2.40, doesn't have.
+const (
+	ckkEdwards       = 0x40
+	ckmEdwardsKeyGen = 0x1055
+	ckmEdDSA         = 0x1057
+)
 
 func template(alg string) (mechanism uint, public []*pkcs11.Attribute, err error) {
 	bits := map[string]int{RSA2048: 2048, RSA3072: 3072, RSA4096: 4096}[alg]
@@ -143,7 +151,11 @@ func template(alg string) (mechanism uint, public []*pkcs11.Attribute, err error
 	if err != nil {
 		return 0, nil, fmt.Errorf("couldn't name the curve: %w", err)
 	}
-	return pkcs11.CKM_EC_KEY_PAIR_GEN, []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_EC_PARAMS, params)}, nil
+	mechanism = pkcs11.CKM_EC_KEY_PAIR_GEN
+	if alg == Ed25519 {
+		mechanism = ckmEdwardsKeyGen
+	}
+	return mechanism, []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_EC_PARAMS, params)}, nil
 }
 
 func find(c *pkcs11.Ctx, s pkcs11.SessionHandle, class uint, by *pkcs11.Attribute) ([]pkcs11.ObjectHandle, error) {
@@ -209,7 +221,7 @@ func readPublic(c *pkcs11.Ctx, s pkcs11.SessionHandle, o pkcs11.ObjectHandle) (c
 			return nil, nil, errors.New("the RSA exponent is too large")
 		}
 		return &rsa.PublicKey{N: new(big.Int).SetBytes(attrs[0].Value), E: int(e.Int64())}, id, nil
-	case pkcs11.CKK_EC:
+	case pkcs11.CKK_EC, ckkEdwards:
 		attrs, err = c.GetAttributeValue(s, o, []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_EC_PARAMS, nil), pkcs11.NewAttribute(pkcs11.CKA_EC_POINT, nil)})
 		if err != nil {
 			return nil, nil, fmt.Errorf("couldn't read the public key: %w", err)
@@ -230,6 +242,12 @@ func ecPublic(params, point []byte) (crypto.PublicKey, error) {
 		return nil, errors.New("the public point can't be read")
 	}
 	for alg, id := range curveOIDs {
+		if alg == Ed25519 && id.Equal(oid) {
+			if len(raw) != ed25519.PublicKeySize {
+				return nil, errors.New("the Ed25519 key has a wrong length")
+			}
+			return ed25519.PublicKey(raw), nil
+		}
 		if id.Equal(oid) {
 			pub, err := ecdsa.ParseUncompressedPublicKey(curves[alg], raw)
 			if err != nil {
@@ -238,7 +256,7 @@ func ecPublic(params, point []byte) (crypto.PublicKey, error) {
 			return pub, nil
 		}
 	}
-	return nil, errors.New("the curve is neither P-256 nor P-384")
+	return nil, errors.New("the curve is neither P-256 nor P-384 nor edwards25519")
 }
 
 // ecdsaDER brings a token's r ‖ s into the form of RFC 3279 2.2.3.

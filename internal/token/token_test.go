@@ -1,12 +1,15 @@
 //go:build cgo
 
-package keystore
+package token
 
 import (
 	"bytes"
 	"context"
 	"crypto"
+	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
 	"errors"
 	"math/big"
 	"os"
@@ -19,12 +22,24 @@ import (
 
 	"github.com/miekg/pkcs11"
 	"github.com/sukashi-project/sukashi/internal/say"
-	"github.com/sukashi-project/sukashi/ledger/entry"
+	"github.com/sukashi-project/sukashi/internal/token/tokentest"
 )
 
-const softHSM = "/usr/lib/softhsm/libsofthsm2.so"
+const (
+	pin   = tokentest.PIN
+	label = "key"
+)
 
-const pin = "1234"
+var digest = sha256.Sum256([]byte("digest"))
+
+// rsaKey is one key for all tests that load one.
+var rsaKey = sync.OnceValue(func() *rsa.PrivateKey {
+	k, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return k
+})
 
 // hsm is a SoftHSM of a test's own with freshly made tokens.
 type hsm struct {
@@ -33,33 +48,10 @@ type hsm struct {
 	dir string
 }
 
-func newHSM(t testing.TB, tokens ...string) *hsm {
+func newHSM(t testing.TB, labels ...string) *hsm {
 	t.Helper()
-	if _, err := os.Stat(softHSM); err != nil {
-		t.Skip("skipped: softhsm2 is not installed")
-	}
-	util, err := exec.LookPath("softhsm2-util")
-	if err != nil {
-		t.Skip("skipped: softhsm2-util is not installed")
-	}
-	dir := t.TempDir()
-	conf := filepath.Join(dir, "softhsm2.conf")
-	store := filepath.Join(dir, "tokens")
-	if err := os.Mkdir(store, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	text := "directories.tokendir = " + store + "\nobjectstore.backend = file\nlog.level = ERROR\n"
-	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("SOFTHSM2_CONF", conf)
-	for _, label := range tokens {
-		out, err := exec.Command(util, "--init-token", "--free", "--label", label, "--pin", pin, "--so-pin", "5678").CombinedOutput()
-		if err != nil {
-			t.Fatalf("%v: %s", err, out)
-		}
-	}
-	mod, err := OpenModule(softHSM, "")
+	dir := tokentest.SoftHSM(t, labels...)
+	mod, err := OpenModule(tokentest.Library, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,14 +63,14 @@ func newHSM(t testing.TB, tokens ...string) *hsm {
 	return &hsm{t, mod, dir}
 }
 
-func (h *hsm) token(label string) Token { return Token{Module: h.mod, Label: label, PIN: pin} }
-
 func (h *hsm) generate(token, label, alg string) {
 	h.t.Helper()
-	if err := GenerateToken(h.token(token), label, alg); err != nil {
+	if err := Generate(h.token(token), label, alg); err != nil {
 		h.t.Fatal(err)
 	}
 }
+
+func (h *hsm) token(label string) Token { return Token{Module: h.mod, Label: label, PIN: pin} }
 
 // lose ends all sessions behind the pool's back, as a restarted token does.
 func (h *hsm) lose(token string) {
@@ -117,90 +109,20 @@ func (h *hsm) load(token, label string, k *rsa.PrivateKey, extractable bool) {
 	}
 }
 
-func TestTokenSigns(t *testing.T) {
-	h := newHSM(t, "one")
-	for _, alg := range []string{RSA2048, P256} {
-		t.Run(alg, func(t *testing.T) {
-			l := newLog(t)
-			label := LabelIssuer + "-" + alg
-			h.generate("one", label, alg)
-			c := TokenConfig{Tokens: []Token{h.token("one")}, Label: label, Gate: GateConfig{Log: l.Policy(), Journal: t.TempDir(), Now: clock}}
-			k, err := OpenToken(c)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if k.Demo() {
-				t.Error("a token's key says that it is a demo key")
-			}
-			tbs, logged := intent(t, l, k.KeyID(), 0)
-			sig, err := k.Sign(t.Context(), tbs, logged.Bytes, logged.Receipt)
-			if err != nil {
-				t.Fatal(err)
-			}
-			checkSignature(t, k, tbs, sig)
-			again, err := k.Resume(t.Context(), tbs, logged.Bytes, logged.Receipt)
-			if alg == RSA2048 && (err != nil || !bytes.Equal(sig, again)) {
-				t.Errorf("RSA is deterministic: %v", err)
-			}
-			if alg == P256 && !errors.Is(err, ErrNotDeterministic) {
-				t.Errorf("a token's ECDSA is not: %v", err)
-			}
-			id := k.KeyID()
-			if err := k.Close(); err != nil {
-				t.Fatal(err)
-			}
-			c.KeyID = id
-			k, err = OpenToken(c)
-			if err != nil {
-				t.Fatal(err)
-			}
-			k.Close()
-			c.KeyID = entry.Sum([]byte("another"))
-			if _, err := OpenToken(c); say.Code(err) != "keystore.otherkey" {
-				t.Errorf("another key was expected: %v", err)
-			}
-			if err := GenerateToken(h.token("one"), label, alg); err == nil {
-				t.Error("two keys under one label")
-			}
-		})
-	}
-}
-
-func TestTokenResponder(t *testing.T) {
-	h := newHSM(t, "one")
-	h.generate("one", LabelOCSP, P256)
-	c := TokenConfig{Tokens: []Token{h.token("one")}, Label: LabelOCSP, Gate: GateConfig{Journal: t.TempDir(), Now: clock}}
-	r, err := OpenTokenResponder(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	if _, err := r.SignResponse(t.Context(), response); err != nil || r.Demo() {
-		t.Errorf("%v", err)
-	}
-	if _, err := OpenToken(c); err == nil {
-		t.Error("a responder's key opened as an issuer's")
-	}
-	c.Label = LabelIssuer
-	if _, err := OpenTokenResponder(c); err == nil {
-		t.Error("an issuer's key opened as a responder's")
-	}
-}
-
 // tokenKey is an RSA key on the first token and, as a copy, on the others.
-func tokenKey(t testing.TB, h *hsm, now func() time.Time, tokens ...string) *gated {
+func tokenKey(t testing.TB, h *hsm, now func() time.Time, tokens ...string) *Key {
 	t.Helper()
-	c := TokenConfig{Label: LabelIssuer, Sessions: 4, Gate: GateConfig{Log: newLog(t).Policy(), Journal: t.TempDir(), Now: now}}
+	c := Config{Label: label, Sessions: 4, Now: now}
 	for _, n := range tokens {
-		h.load(n, LabelIssuer, rsaKey(), false)
+		h.load(n, label, rsaKey(), false)
 		c.Tokens = append(c.Tokens, h.token(n))
 	}
-	k, err := OpenToken(c)
+	k, err := Open(c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { k.Close() })
-	return k.(*gated)
+	return k
 }
 
 // Sessions die again and again under load: no wrong answer, and after each loss
@@ -208,7 +130,6 @@ func tokenKey(t testing.TB, h *hsm, now func() time.Time, tokens ...string) *gat
 func TestLostSessionsUnderLoad(t *testing.T) {
 	h := newHSM(t, "one")
 	k := tokenKey(t, h, time.Now, "one")
-	digest := entry.Sum([]byte("digest"))
 	const losses = 60
 	ctx, stop := context.WithCancel(t.Context())
 	var signed, failed atomic.Int64
@@ -220,12 +141,12 @@ func TestLostSessionsUnderLoad(t *testing.T) {
 		wg.Go(func() {
 			for ctx.Err() == nil {
 				between.RLock()
-				sig, err := k.b.sign(context.Background(), digest[:], crypto.SHA256)
+				sig, err := k.Sign(context.Background(), digest[:], crypto.SHA256)
 				between.RUnlock()
 				switch {
 				case err != nil:
 					failed.Add(1)
-				case !verifies(k.Public(), crypto.SHA256, digest[:], sig):
+				case !Verifies(k.Public(), crypto.SHA256, digest[:], sig):
 					t.Error("a wrong signature")
 				default:
 					signed.Add(1)
@@ -257,14 +178,13 @@ func TestLostSessionsUnderLoad(t *testing.T) {
 // signs, and after the cooldown the first one is asked again.
 func TestFailover(t *testing.T) {
 	h := newHSM(t, "one", "two")
-	now := noon
+	now := time.Date(2026, 4, 1, 3, 0, 0, 0, time.UTC)
 	k := tokenKey(t, h, func() time.Time { return now }, "one", "two")
-	pools := k.b.(*tokens).pools
-	digest := entry.Sum([]byte("digest"))
+	pools := k.pools
 	sign := func() {
 		t.Helper()
-		sig, err := k.b.sign(t.Context(), digest[:], crypto.SHA256)
-		if err != nil || !verifies(k.Public(), crypto.SHA256, digest[:], sig) {
+		sig, err := k.Sign(t.Context(), digest[:], crypto.SHA256)
+		if err != nil || !Verifies(k.Public(), crypto.SHA256, digest[:], sig) {
 			t.Fatalf("%v", err)
 		}
 	}
@@ -279,7 +199,7 @@ func TestFailover(t *testing.T) {
 	if !pools[0].resting() || !pools[1].usedLast() {
 		t.Error("the broken token is still asked")
 	}
-	h.load("one", LabelIssuer, rsaKey(), false)
+	h.load("one", label, rsaKey(), false)
 	now = now.Add(2 * time.Second)
 	pools[1].last = false
 	sign()
@@ -288,7 +208,7 @@ func TestFailover(t *testing.T) {
 	}
 	destroy(t, h, "one")
 	destroy(t, h, "two")
-	if _, err := k.b.sign(t.Context(), digest[:], crypto.SHA256); !errors.Is(err, errNoToken) {
+	if _, err := k.Sign(t.Context(), digest[:], crypto.SHA256); !errors.Is(err, ErrNone) {
 		t.Errorf("%v", err)
 	}
 }
@@ -317,21 +237,19 @@ func destroy(t testing.TB, h *hsm, token string) {
 // A replaced key under the same label is not used: it is not the issuer's.
 func TestReplacedKeyIsNotUsed(t *testing.T) {
 	h := newHSM(t, "one")
-	k := tokenKey(t, h, clock, "one")
+	k := tokenKey(t, h, time.Now, "one")
 	destroy(t, h, "one")
-	h.generate("one", LabelIssuer, RSA2048)
-	digest := entry.Sum([]byte("digest"))
-	if sig, err := k.b.sign(t.Context(), digest[:], crypto.SHA256); err == nil {
+	h.generate("one", label, RSA2048)
+	if sig, err := k.Sign(t.Context(), digest[:], crypto.SHA256); err == nil {
 		t.Errorf("signed with another key: %x", sig[:4])
 	}
 }
 
 func TestExtractableKeyIsRefused(t *testing.T) {
 	h := newHSM(t, "one")
-	h.load("one", LabelIssuer, rsaKey(), true)
-	_, err := OpenToken(TokenConfig{Tokens: []Token{h.token("one")}, Label: LabelIssuer,
-		Gate: GateConfig{Log: newLog(t).Policy(), Journal: t.TempDir(), Now: clock}})
-	if say.Code(err) != "keystore.token" {
+	h.load("one", label, rsaKey(), true)
+	_, err := Open(Config{Tokens: []Token{h.token("one")}, Label: label, Now: time.Now})
+	if say.Code(err) != "token.key" {
 		t.Errorf("%v", err)
 	}
 }
@@ -339,19 +257,18 @@ func TestExtractableKeyIsRefused(t *testing.T) {
 // A wrong PIN is tried once and never again.
 func TestWrongPINIsTriedOnce(t *testing.T) {
 	h := newHSM(t, "one")
-	k := tokenKey(t, h, clock, "one")
-	p := k.b.(*tokens).pools[0]
+	k := tokenKey(t, h, time.Now, "one")
+	p := k.pools[0]
 	p.tok.PIN = "9999"
 	h.lose("one") // logs out too
 	p.evict()
-	digest := entry.Sum([]byte("digest"))
 	for range 5 {
-		if _, err := k.b.sign(t.Context(), digest[:], crypto.SHA256); err == nil {
+		if _, err := k.Sign(t.Context(), digest[:], crypto.SHA256); err == nil {
 			t.Fatal("signed with a wrong PIN")
 		}
 	}
 	p.tok.PIN = pin // even the right one: an operator has to look
-	if _, err := k.b.sign(t.Context(), digest[:], crypto.SHA256); err == nil {
+	if _, err := k.Sign(t.Context(), digest[:], crypto.SHA256); err == nil {
 		t.Error("the PIN was tried again")
 	}
 	if p.pin == nil {
@@ -359,55 +276,24 @@ func TestWrongPINIsTriedOnce(t *testing.T) {
 	}
 }
 
-func TestTokenConfigRefuses(t *testing.T) {
-	h := newHSM(t, "one")
-	good := func() TokenConfig {
-		return TokenConfig{Tokens: []Token{h.token("one")}, Label: LabelIssuer, Gate: GateConfig{Log: newLog(t).Policy(), Journal: t.TempDir(), Now: clock}}
-	}
-	for name, change := range map[string]func(*TokenConfig){
-		"no token":       func(c *TokenConfig) { c.Tokens = nil },
-		"no module":      func(c *TokenConfig) { c.Tokens[0].Module = nil },
-		"no PIN":         func(c *TokenConfig) { c.Tokens[0].PIN = "" },
-		"label":          func(c *TokenConfig) { c.Label = "key" },
-		"many sessions":  func(c *TokenConfig) { c.Sessions = 1000 },
-		"no clock":       func(c *TokenConfig) { c.Gate.Now = nil },
-		"no log":         func(c *TokenConfig) { c.Gate.Log = nil },
-		"no such token":  func(c *TokenConfig) { c.Tokens[0].Label = "two" },
-		"no such key":    func(c *TokenConfig) { c.Label = LabelIssuer + "-other" },
-		"no such key id": func(c *TokenConfig) { c.KeyID = entry.Sum(nil) },
-	} {
-		c := good()
-		change(&c)
-		if _, err := OpenToken(c); err == nil {
-			t.Errorf("%s: accepted", name)
-		}
-	}
-	if _, err := OpenModule(filepath.Join(h.dir, "nothing.so"), ""); err == nil {
-		t.Error("a library that is not there")
-	}
-	if err := GenerateToken(h.token("one"), LabelIssuer, "rsa1024"); err == nil {
-		t.Error("a weak key")
-	}
-	if err := GenerateToken(h.token("one"), "key", P256); err == nil {
-		t.Error("a label without a role")
-	}
-}
-
 func BenchmarkTokenSign(b *testing.B) {
-	for _, alg := range []string{RSA2048, P256} {
+	for _, alg := range []string{RSA2048, P256, Ed25519} {
 		b.Run(alg, func(b *testing.B) {
 			h := newHSM(b, "one")
-			h.generate("one", LabelIssuer, alg)
-			t, err := openTokens(TokenConfig{Tokens: []Token{h.token("one")}, Label: LabelIssuer, Sessions: 8, Failures: 3, Gate: GateConfig{Now: clock}})
+			h.generate("one", label, alg)
+			k, err := Open(Config{Tokens: []Token{h.token("one")}, Label: label, Now: time.Now})
 			if err != nil {
 				b.Fatal(err)
 			}
-			defer t.close()
-			digest := entry.Sum([]byte("digest"))
+			defer k.Close()
+			hash := crypto.SHA256
+			if alg == Ed25519 {
+				hash = 0
+			}
 			b.SetParallelism(4)
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
-					if _, err := t.sign(context.Background(), digest[:], crypto.SHA256); err != nil {
+					if _, err := k.Sign(context.Background(), digest[:], hash); err != nil {
 						b.Fatal(err)
 					}
 				}
@@ -450,25 +336,109 @@ func TestFailoverToAnotherMaker(t *testing.T) {
 	h := newHSM(t, "one")
 	nss := newNSS(t)
 	second := &hsm{t: t, mod: nss.Module}
-	h.load("one", LabelIssuer, rsaKey(), false)
-	second.load(nss.Label, LabelIssuer, rsaKey(), false)
-	l := newLog(t)
-	k, err := OpenToken(TokenConfig{Tokens: []Token{h.token("one"), nss}, Label: LabelIssuer, Gate: GateConfig{Log: l.Policy(), Journal: t.TempDir(), Now: clock}})
+	h.load("one", label, rsaKey(), false)
+	second.load(nss.Label, label, rsaKey(), false)
+	k, err := Open(Config{Tokens: []Token{h.token("one"), nss}, Label: label, Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer k.Close()
-	pools := k.(*gated).b.(*tokens).pools
 	var sigs [2][]byte
-	tbs, logged := intent(t, l, k.KeyID(), 0)
-	if sigs[0], err = k.Sign(t.Context(), tbs, logged.Bytes, logged.Receipt); err != nil || !pools[0].usedLast() {
+	if sigs[0], err = k.Sign(t.Context(), digest[:], crypto.SHA256); err != nil || !k.pools[0].usedLast() {
 		t.Fatalf("first token: %v", err)
 	}
 	destroy(t, h, "one")
-	if sigs[1], err = k.Resume(t.Context(), tbs, logged.Bytes, logged.Receipt); err != nil || !pools[1].usedLast() {
+	if sigs[1], err = k.Sign(t.Context(), digest[:], crypto.SHA256); err != nil || !k.pools[1].usedLast() {
 		t.Fatalf("second token: %v", err)
 	}
 	if !bytes.Equal(sigs[0], sigs[1]) {
 		t.Error("the tokens do not agree")
+	}
+}
+
+// Every kind of key signs what the standard library verifies; the key that was
+// made is the one that is found again, and no other.
+func TestKinds(t *testing.T) {
+	h := newHSM(t, "one")
+	for _, alg := range []string{RSA2048, P256, P384, Ed25519} {
+		t.Run(alg, func(t *testing.T) {
+			h.generate("one", alg, alg)
+			c := Config{Tokens: []Token{h.token("one")}, Label: alg, Now: time.Now}
+			k, err := Open(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer k.Close()
+			message, hash := digest[:], crypto.SHA256
+			if alg == Ed25519 {
+				message, hash = []byte("a message of any length, hashed by the token itself"), 0
+			}
+			var sigs [2][]byte
+			for i := range sigs {
+				if sigs[i], err = k.Sign(t.Context(), message, hash); err != nil {
+					t.Fatal(err)
+				}
+				if !Verifies(k.Public(), hash, message, sigs[i]) {
+					t.Error("the signature doesn't verify")
+				}
+			}
+			if k.Deterministic() && !bytes.Equal(sigs[0], sigs[1]) {
+				t.Error("a deterministic key signed one message twice with different signatures")
+			}
+			if alg == Ed25519 || alg == RSA2048 {
+				if _, err := k.Sign(t.Context(), digest[:], crypto.SHA512); err == nil {
+					t.Error("signed a digest of another hash")
+				}
+			}
+			spki, err := x509.MarshalPKIXPublicKey(k.Public())
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.SPKI = sha256.Sum256(spki)
+			again, err := Open(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			again.Close()
+			c.SPKI[0] ^= 1
+			if _, err := Open(c); say.Code(err) != "token.otherkey" {
+				t.Errorf("another key was expected: %v", err)
+			}
+			if err := Generate(h.token("one"), alg, alg); err == nil {
+				t.Error("two keys under one label")
+			}
+		})
+	}
+}
+
+func TestConfigRefuses(t *testing.T) {
+	h := newHSM(t, "one")
+	h.generate("one", label, P256)
+	for name, change := range map[string]func(*Config){
+		"":              func(*Config) {},
+		"no token":      func(c *Config) { c.Tokens = nil },
+		"no module":     func(c *Config) { c.Tokens[0].Module = nil },
+		"no PIN":        func(c *Config) { c.Tokens[0].PIN = "" },
+		"no label":      func(c *Config) { c.Label = "" },
+		"many sessions": func(c *Config) { c.Sessions = 1000 },
+		"no clock":      func(c *Config) { c.Now = nil },
+		"no such token": func(c *Config) { c.Tokens[0].Label = "two" },
+		"no such key":   func(c *Config) { c.Label = "other" },
+	} {
+		c := Config{Tokens: []Token{h.token("one")}, Label: label, Now: time.Now}
+		change(&c)
+		k, err := Open(c)
+		if (err == nil) != (name == "") {
+			t.Errorf("%q: %v", name, err)
+		}
+		if err == nil {
+			k.Close()
+		}
+	}
+	if err := Generate(h.token("one"), "weak", "rsa1024"); err == nil {
+		t.Error("a weak key")
+	}
+	if err := Generate(h.token("one"), "", P256); err == nil {
+		t.Error("a key without a label")
 	}
 }

@@ -30,6 +30,14 @@ func checkForm(body entry.Body, m measured) error {
 		if entry.Sum(spki) != b.SPKI {
 			return refuse("the certificate's key is not the announced one")
 		}
+	case *entry.CrossIntent:
+		serial, spki, ok := certificateForm(m)
+		if !ok {
+			return refuse("a cross.intent announces something that is not a certificate")
+		}
+		if hex.EncodeToString(serial) != b.Serial || entry.Sum(spki) != b.SPKI {
+			return refuse("the certificate's serial or key is not the announced one")
+		}
 	case *entry.CRLPublished:
 		if !crlForm(m) {
 			return refuse("a crl.published announces something that is not a revocation list")

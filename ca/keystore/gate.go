@@ -199,6 +199,8 @@ func (g *gated) announced(e entry.Entry) (entry.Digest, error) {
 			return entry.Digest{}, refuse("the entry announces another issuer's certificate")
 		}
 		tbs = *b.TBS
+	case *entry.CrossIntent:
+		issuer, tbs = b.Issuer, b.TBS
 	default:
 		return entry.Digest{}, refuse("the entry's kind announces no signature")
 	}

@@ -6,7 +6,7 @@
 // entry that announces them and the receipt for that entry. It checks that
 //
 //   - the entry is canonical, of a kind that announces a signature (cert.intent,
-//     key.created, crl.published), by a writer that may write it;
+//     key.created, cross.intent, crl.published), by a writer that may write it;
 //   - its tbs digest is the SHA-256 of exactly these bytes, and its issuer, where
 //     it names one, is this key;
 //   - the bytes have the form of what the entry's kind announces: a certificate

@@ -189,9 +189,13 @@ func crlIssuer(v *crlView) string {
 	return ""
 }
 
+// NoNextUpdate is the nextUpdate of a key's last list: there will be no other.
+// It is the date that RFC 5280 4.1.2.5 has for "no well-defined end".
+var NoNextUpdate = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+
 func crlPeriod(v *crlView) string {
-	if !v.this.Before(v.next) || v.next.After(v.this.AddDate(1, 0, 1)) {
-		return "nextUpdate is not within a year after thisUpdate"
+	if !v.this.Before(v.next) || (v.next.After(v.this.AddDate(1, 0, 1)) && !v.next.Equal(NoNextUpdate)) {
+		return "nextUpdate is neither within a year after thisUpdate nor that of a last list"
 	}
 	return ""
 }
@@ -225,9 +229,12 @@ func crlNumber(v *crlView) string {
 	return ""
 }
 
+// onlyCACerts is SEQUENCE { [2] TRUE }: the list of CA certificates.
+var onlyCACerts = []byte{0x30, 0x03, 0x82, 0x01, 0xff}
+
 func crlIssuingPoint(v *crlView) string {
 	e := v.ext(idIssuing)
-	if e == nil {
+	if e == nil || (e.critical && bytes.Equal(e.value, onlyCACerts)) {
 		return ""
 	}
 	var idp, name, full cryptobyte.String
@@ -235,7 +242,7 @@ func crlIssuingPoint(v *crlView) string {
 	in := cryptobyte.String(e.value)
 	if !e.critical || !in.ReadASN1(&idp, asn1.SEQUENCE) || !in.Empty() || !idp.ReadASN1(&name, zero) || !idp.Empty() ||
 		!name.ReadASN1(&full, zero) || !name.Empty() || full.Empty() {
-		return "issuingDistributionPoint is not critical or not a full name alone"
+		return "issuingDistributionPoint is not critical, or neither a full name alone nor onlyContainsCACerts alone"
 	}
 	return ""
 }

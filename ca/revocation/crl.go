@@ -67,7 +67,7 @@ type Base struct {
 // do not change. It writes its TBSCertList as often as asked, always the same
 // bytes, without ever holding them.
 type List struct {
-	Partition  string // Full or a municipality code
+	Partition  string // Full, CA or a municipality code
 	Number     uint64 // greater than that of every crl.published of the partition
 	Covers     uint64 // number of log entries that it reflects
 	Entries    uint64
@@ -76,6 +76,7 @@ type List struct {
 	Base       *Base // of a delta list
 
 	issuer   *profile.Issuer
+	crosses  []cert // CA certificates, before the residents'
 	certs    []cert
 	ordinals []uint64
 	head     []byte // TBSCertList up to the entries, with all lengths
@@ -87,21 +88,30 @@ type List struct {
 // Build makes the complete list of a partition as of now. The list is linted;
 // a finding is an error.
 func (l *Lists) Build(partition string, now time.Time) (*List, error) {
-	return l.build(partition, now, nil)
+	return l.build(partition, now, nil, false)
+}
+
+// BuildLast makes a key's last complete list of a partition: its nextUpdate says
+// that there will be no other (profile.NoNextUpdate).
+func (l *Lists) BuildLast(partition string, now time.Time) (*List, error) {
+	return l.build(partition, now, nil, true)
 }
 
 // BuildDelta makes the list of what was revoked after base, a complete list of
 // the same partition (RFC 5280 5.2.4).
 func (l *Lists) BuildDelta(partition string, now time.Time, base Base) (*List, error) {
-	return l.build(partition, now, &base)
+	return l.build(partition, now, &base, false)
 }
 
 // Partitions names the lists that have to be published.
 func (l *Lists) Partitions() []string { return l.c.State.Partitions(l.c.Issuer.Key) }
 
-func (l *Lists) build(partition string, now time.Time, base *Base) (*List, error) {
+func (l *Lists) build(partition string, now time.Time, base *Base, last bool) (*List, error) {
 	now = now.UTC().Truncate(time.Second)
 	out := &List{Partition: partition, ThisUpdate: now, NextUpdate: now.Add(l.c.Validity), Base: base, issuer: l.c.Issuer}
+	if last {
+		out.NextUpdate = profile.NoNextUpdate
+	}
 	bytes, err := l.snapshot(out)
 	if err != nil {
 		return nil, fmt.Errorf("couldn't build the CRL of %s: %w", partition, err)
@@ -141,18 +151,23 @@ func (l *Lists) snapshot(out *List) (size int, err error) {
 		return 0, errors.New("a revocation was recorded later than this list's time")
 	}
 	out.Number = r.number + 1
-	from := 0
+	from, cross := 0, 0
 	if out.Base != nil {
 		if out.Base.Number == 0 || out.Base.Number > r.number || out.Base.Covers > s.covers {
 			return 0, errors.New("the base is not a list of this partition that was published")
 		}
 		from = sort.Search(len(r.indices), func(i int) bool { return r.indices[i] >= out.Base.Covers })
+		cross = sort.Search(len(r.crossAt), func(i int) bool { return r.crossAt[i] >= out.Base.Covers })
 	}
 	out.ordinals = r.ordinals[from:len(r.ordinals):len(r.ordinals)]
-	out.Entries = uint64(len(out.ordinals))
+	out.crosses = r.crosses[cross:len(r.crosses):len(r.crosses)]
+	out.Entries = uint64(len(out.ordinals) + len(out.crosses))
 	size = r.bytes
 	for _, o := range r.ordinals[:from] {
 		size -= entrySize(&s.certs[o])
+	}
+	for i := range r.crosses[:cross] {
+		size -= entrySize(&r.crosses[i])
 	}
 	return size, nil
 }
@@ -164,18 +179,17 @@ func (s *State) key(issuer entry.Digest, partition string) (listKey, error) {
 	if i := slices.Index(s.issuers, issuer); i >= 0 {
 		k.issuer = uint16(i)
 	}
-	if partition == Full {
-		return k, nil
-	}
 	var err error
-	k.place, err = parsePlace(partition)
+	k.place, err = partitionPlace(partition)
 	return k, err
 }
 
 // point is the DistributionPointName of a municipality's list, nil for the full
-// one.
+// one and for the one of CA certificates: what that holds is said by
+// onlyContainsCACerts, and roots, link and cross certificates point to it in
+// different ways.
 func (l *Lists) point(partition string) ([]byte, error) {
-	if partition == Full {
+	if partition == Full || partition == CA {
 		return nil, nil
 	}
 	place, ok := l.c.Places(partition)
@@ -199,6 +213,13 @@ func (l *Lists) extensions(out *List, point []byte) ([]byte, error) {
 	}
 	add(oidAuthorityKey, false, func(b *cryptobyte.Builder) { profile.AddAuthorityKeyID(b, l.c.Issuer.KeyID) })
 	add(oidCRLNumber, false, func(b *cryptobyte.Builder) { b.AddASN1Uint64(out.Number) })
+	if out.Partition == CA {
+		add(oidIssuing, true, func(b *cryptobyte.Builder) {
+			b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+				b.AddASN1(asn1.Tag(2).ContextSpecific(), func(b *cryptobyte.Builder) { b.AddUint8(0xff) }) // onlyContainsCACerts
+			})
+		})
+	}
 	if point != nil {
 		add(oidIssuing, true, func(b *cryptobyte.Builder) {
 			b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) { b.AddBytes(point) })
@@ -255,6 +276,16 @@ func (l *List) WriteTo(w io.Writer) (int64, error) {
 	}
 	const chunk = 64 << 10
 	buf := make([]byte, 0, chunk+maxEntry)
+	for i := range l.crosses { // few: a CA certifies a handful of others in its life
+		buf = appendEntry(buf, &l.crosses[i])
+	}
+	if len(l.ordinals) == 0 && len(buf) > 0 {
+		n, err := w.Write(buf)
+		total += int64(n)
+		if err != nil {
+			return total, err
+		}
+	}
 	for i, o := range l.ordinals {
 		buf = appendEntry(buf, &l.certs[o])
 		if len(buf) >= chunk || i == len(l.ordinals)-1 {
@@ -293,6 +324,9 @@ func (l *List) lint() error {
 	if len(l.ordinals) > maxLint {
 		short.ordinals = l.ordinals[:maxLint]
 		entries := 0
+		for i := range l.crosses {
+			entries += entrySize(&l.crosses[i])
+		}
 		for _, o := range short.ordinals {
 			entries += entrySize(&l.certs[o])
 		}

@@ -22,8 +22,11 @@ const (
 	Revoked
 )
 
-// Full names the list of all municipalities.
-const Full = "full"
+// Partitions that are not a municipality's.
+const (
+	Full = "full" // every certificate of the issuer, CA certificates included
+	CA   = "ca"   // CA certificates alone: the ARL
+)
 
 // State is what the log says about certificates, so far. It is safe for
 // concurrent use: one caller applies, any number read.
@@ -34,6 +37,8 @@ type State struct {
 	serials map[serialKey]uint64
 	issuers []entry.Digest
 	lists   map[listKey]*revoked
+	crosses map[serialKey]*cross
+	keys    map[entry.Digest]*KeyState
 }
 
 // cert is kept small: there may be tens of millions.
@@ -68,11 +73,24 @@ type serialKey struct {
 	serial number
 }
 
-// listKey is a partition of one issuer. Place 0 is the full list.
+// cross is a link or cross certificate.
+type cross struct{ revoked bool }
+
+// KeyState is how far an issuer key's life has come (by its SPKI digest).
+type KeyState struct {
+	Leaked    bool          // key.leaked: Article 14
+	Successor *entry.Digest // key.succeeded: the key that issues instead
+	Retired   bool          // key.retired
+}
+
+// listKey is a partition of one issuer. Place 0 is the full list, caPlace the
+// list of CA certificates.
 type listKey struct {
 	issuer uint16
 	place  uint32
 }
+
+const caPlace = 1<<32 - 1
 
 // revoked is a partition's certificates in the order in which the log revoked
 // them. It only grows, so a prefix is a snapshot.
@@ -83,11 +101,13 @@ type revoked struct {
 	latest   int64    // newest recorded time
 	issued   bool     // a certificate of the partition exists
 	number   uint64   // of the newest crl.published
+	crosses  []cert   // CA certificates, in the lists that hold them
+	crossAt  []uint64 // log index of each of their revocations
 }
 
 // NewState returns the state of an empty log.
 func NewState() *State {
-	return &State{serials: map[serialKey]uint64{}, lists: map[listKey]*revoked{}}
+	return &State{serials: map[serialKey]uint64{}, lists: map[listKey]*revoked{}, crosses: map[serialKey]*cross{}, keys: map[entry.Digest]*KeyState{}}
 }
 
 // Apply takes the entry at a log index. Indices come without gaps from 0. An
@@ -114,6 +134,16 @@ func (s *State) Apply(index uint64, e entry.Entry) error {
 		err = s.revoke(index, b)
 	case *entry.CRLPublished:
 		err = s.published(b)
+	case *entry.CrossIntent:
+		err = s.crossIntent(b)
+	case *entry.CrossRevoked:
+		err = s.crossRevoked(index, b)
+	case *entry.KeySucceeded:
+		s.keyState(b.SPKI).Successor = &b.Successor
+	case *entry.KeyLeaked:
+		s.keyState(b.SPKI).Leaked = true
+	case *entry.KeyRetired:
+		s.keyState(b.SPKI).Retired = true
 	}
 	if err != nil {
 		return fmt.Errorf("entry %d can't follow: %w", index, err)
@@ -139,7 +169,7 @@ func (s *State) intent(b *entry.CertIntent) error {
 		return err
 	}
 	key := serialKey{issuer, serial}
-	if _, there := s.serials[key]; there {
+	if _, there := s.serials[key]; there || s.crosses[key] != nil {
 		return errors.New("serial was announced before")
 	}
 	s.serials[key] = b.Ordinal
@@ -222,10 +252,8 @@ func (s *State) published(b *entry.CRLPublished) error {
 		return err
 	}
 	k := listKey{issuer: issuer}
-	if b.Partition != Full {
-		if k.place, err = parsePlace(b.Partition); err != nil {
-			return err
-		}
+	if k.place, err = partitionPlace(b.Partition); err != nil {
+		return err
 	}
 	if l := s.list(k); b.Number <= l.number {
 		return errors.New("CRL number does not grow")
@@ -286,8 +314,9 @@ func (s *State) Lookup(issuer entry.Digest, serial []byte) Answer {
 	return Answer{}
 }
 
-// Partitions names the lists that an issuer's certificates need: "full" and
-// each municipality with an issued certificate, in order of code.
+// Partitions names the lists that an issuer's certificates need: "full", each
+// municipality with an issued certificate in order of code, and "ca" if the
+// issuer ever certified another CA key.
 func (s *State) Partitions(issuer entry.Digest) []string {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -297,7 +326,7 @@ func (s *State) Partitions(issuer entry.Digest) []string {
 			out = append(out, placeCode(k.place))
 		}
 	}
-	slices.Sort(out)
+	slices.Sort(out) // CA comes last: a letter sorts after the digits
 	return append([]string{Full}, out...)
 }
 
@@ -352,4 +381,20 @@ func parsePlace(code string) (uint32, error) {
 	return uint32(n), nil
 }
 
-func placeCode(p uint32) string { return fmt.Sprintf("%06d", p) }
+// partitionPlace is the place of a partition.
+func partitionPlace(partition string) (uint32, error) {
+	switch partition {
+	case Full:
+		return 0, nil
+	case CA:
+		return caPlace, nil
+	}
+	return parsePlace(partition)
+}
+
+func placeCode(p uint32) string {
+	if p == caPlace {
+		return CA
+	}
+	return fmt.Sprintf("%06d", p)
+}

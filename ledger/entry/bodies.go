@@ -13,6 +13,14 @@ func newBody(k Kind) Body {
 		return new(KeyCreated)
 	case KindKeyRetired:
 		return new(KeyRetired)
+	case KindKeySucceeded:
+		return new(KeySucceeded)
+	case KindKeyLeaked:
+		return new(KeyLeaked)
+	case KindCrossIntent:
+		return new(CrossIntent)
+	case KindCrossRevoked:
+		return new(CrossRevoked)
 	case KindPolicyApproved:
 		return new(PolicyApproved)
 	case KindCertIntent:

@@ -148,7 +148,7 @@ type CRLPublished struct {
 	Entries   uint64 `json:"entries"`   // revoked certificates in the list
 	Issuer    Digest `json:"issuer"`    // SHA-256 of the issuer key's SubjectPublicKeyInfo
 	Number    uint64 `json:"number"`    // CRL number, strictly increasing per partition
-	Partition string `json:"partition"` // "full" or a municipality code
+	Partition string `json:"partition"` // "full", "ca" (CA certificates alone) or a municipality code
 	TBS       Digest `json:"tbs"`
 }
 
@@ -157,7 +157,7 @@ func (*CRLPublished) Kind() Kind { return KindCRLPublished }
 
 // Validate implements Body.
 func (b *CRLPublished) Validate() error {
-	if b.Partition != "full" {
+	if b.Partition != "full" && b.Partition != "ca" {
 		if err := digits("partition", b.Partition, 6); err != nil {
 			return err
 		}

@@ -14,7 +14,7 @@ import (
 var allKinds = []Kind{KindGenesis, KindKeyCreated, KindKeyRetired, KindPolicyApproved, KindCertIntent, KindCertIssued,
 	KindCertAborted, KindHoldersSent, KindHoldersReceived, KindNoticeSent, KindNoticeReceived, KindNoticeRefused,
 	KindRevocationRequested, KindRevocation, KindStatusRoot, KindCRLPublished, KindDisclosure, KindErasure,
-	KindReviewDraw, KindReviewReport, KindSecurityEvent}
+	KindReviewDraw, KindReviewReport, KindSecurityEvent, KindKeySucceeded, KindKeyLeaked, KindCrossIntent, KindCrossRevoked}
 
 // g draws the parts of valid bodies.
 type g struct{ t *rapid.T }
@@ -87,6 +87,14 @@ func (d g) body(k Kind) Body {
 		return b
 	case KindKeyRetired:
 		return &KeyRetired{Role: d.word(32), SPKI: d.digest()}
+	case KindKeySucceeded:
+		return &KeySucceeded{Record: d.digest(), SPKI: d.digest(), Successor: d.digest()}
+	case KindKeyLeaked:
+		return &KeyLeaked{Record: d.digest(), SPKI: d.digest()}
+	case KindCrossIntent:
+		return &CrossIntent{Issuer: d.digest(), Purpose: d.pick(PurposeLink, PurposeCross), Record: d.digest(), Serial: d.hex(20), SPKI: d.digest(), TBS: d.digest()}
+	case KindCrossRevoked:
+		return &CrossRevoked{Ground: d.pick(GroundIssuerKey, GroundRenewed, GroundRequest), Issuer: d.digest(), Record: d.digest(), Recorded: d.time(), Serial: d.hex(20)}
 	case KindPolicyApproved:
 		b := &PolicyApproved{Bundle: d.digest(), Capabilities: d.digest(), Grammar: d.digest(), Scanner: d.digest()}
 		for range rapid.IntRange(1, 4).Draw(d.t, "approvals") {
@@ -119,7 +127,7 @@ func (d g) body(k Kind) Body {
 		slices.Sort(n)
 		return &StatusRoot{Covers: d.count(), Issued: n[1], Revoked: n[0], Root: d.digest(), Size: n[2]}
 	case KindCRLPublished:
-		return &CRLPublished{Covers: d.count(), Entries: d.count(), Issuer: d.digest(), Number: d.count(), Partition: d.pick("full", "202011"), TBS: d.digest()}
+		return &CRLPublished{Covers: d.count(), Entries: d.count(), Issuer: d.digest(), Number: d.count(), Partition: d.pick("full", "ca", "202011"), TBS: d.digest()}
 	case KindDisclosure:
 		return &Disclosure{Basis: d.pick(basis...), Ordinals: d.ordinals()}
 	case KindErasure:

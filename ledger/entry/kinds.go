@@ -25,6 +25,10 @@ const (
 	KindGenesis             Kind = "log.genesis"
 	KindKeyCreated          Kind = "key.created"
 	KindKeyRetired          Kind = "key.retired"
+	KindKeySucceeded        Kind = "key.succeeded"
+	KindKeyLeaked           Kind = "key.leaked"
+	KindCrossIntent         Kind = "cross.intent"
+	KindCrossRevoked        Kind = "cross.revoked"
 	KindPolicyApproved      Kind = "policy.approved"
 	KindCertIntent          Kind = "cert.intent"
 	KindCertIssued          Kind = "cert.issued"
@@ -49,9 +53,9 @@ const (
 // everything else, whoever signs the connection.
 var Writers = map[string][]Kind{
 	ByLog:          {KindGenesis, KindStatusRoot, KindSecurityEvent},
-	ByOperator:     {KindKeyCreated, KindKeyRetired, KindSecurityEvent},
+	ByOperator:     {KindKeyCreated, KindKeyRetired, KindKeySucceeded, KindKeyLeaked, KindCrossIntent, KindCrossRevoked, KindSecurityEvent},
 	ByCouncil:      {KindPolicyApproved, KindReviewDraw, KindReviewReport},
-	ByCA:           {KindKeyCreated, KindKeyRetired, KindCertIntent, KindCertIssued, KindCertAborted, KindRevocationRequested, KindRevocation, KindCRLPublished, KindDisclosure, KindErasure, KindSecurityEvent},
+	ByCA:           {KindKeyCreated, KindKeyRetired, KindKeyLeaked, KindCertIntent, KindCertIssued, KindCertAborted, KindRevocationRequested, KindRevocation, KindCRLPublished, KindDisclosure, KindErasure, KindSecurityEvent},
 	ByCALink:       {KindHoldersSent, KindNoticeReceived, KindNoticeRefused, KindSecurityEvent},
 	ByRegisterLink: {KindHoldersReceived, KindSecurityEvent},
 	ByNoticeSender: {KindNoticeSent},

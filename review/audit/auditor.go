@@ -46,8 +46,9 @@ type auditor struct {
 	earlierPos int
 
 	keys     map[entry.Digest]*keyState
-	keyTBS   map[uint64]entry.Digest // certificates announced by key.created, by index
-	certs    []certState             // by ordinal
+	keyTBS   map[uint64]entry.Digest // certificates announced by key.created and cross.intent, by index
+	crosses  map[serialKey]*crossState
+	certs    []certState // by ordinal
 	serials  map[serialKey]uint64
 	revs     []revState // by index
 	causes   []cause    // by index
@@ -64,8 +65,9 @@ type auditor struct {
 	byTBS    map[entry.Digest]int // lists by TBS digest
 	newestCL map[listKey]int      // newest list of each series
 	parted   map[listKey][]int    // revocations of each series, as positions in revs
-	listed   map[listKey]int      // how many of them the newest list of the series covers
-	statusOK int                  // revocations already under a status.root
+	partedCA map[entry.Digest][]crossRevocation
+	listed   map[listKey]int // how many of them the newest list of the series covers
+	statusOK int             // revocations already under a status.root
 	policies []policyState
 	replays  map[replayKey]*replayState
 
@@ -83,8 +85,8 @@ func newAuditor(src Source, o Options) *auditor {
 	return &auditor{
 		src: src, o: o, rules: rules(), tree: newMerkle(),
 		kinds: map[entry.Kind]uint64{}, seqs: map[string]uint64{},
-		keys: map[entry.Digest]*keyState{}, keyTBS: map[uint64]entry.Digest{}, serials: map[serialKey]uint64{}, states: newStates(),
-		byTBS: map[entry.Digest]int{}, newestCL: map[listKey]int{}, parted: map[listKey][]int{}, listed: map[listKey]int{}, replays: map[replayKey]*replayState{},
+		keys: map[entry.Digest]*keyState{}, crosses: map[serialKey]*crossState{}, keyTBS: map[uint64]entry.Digest{}, serials: map[serialKey]uint64{}, states: newStates(),
+		byTBS: map[entry.Digest]int{}, newestCL: map[listKey]int{}, parted: map[listKey][]int{}, partedCA: map[entry.Digest][]crossRevocation{}, listed: map[listKey]int{}, replays: map[replayKey]*replayState{},
 		files: map[entry.Digest]*fileCert{}, points: map[string][]string{}, reports: map[entry.Digest]uint64{},
 		figures: Result{
 			Certificates: CertificateFigures{Grounds: map[string]uint64{}},

@@ -9,9 +9,12 @@ import (
 
 // keyState is one key.created entry.
 type keyState struct {
-	role    string
-	created uint64
-	retired uint64 // index + 1; 0: in use
+	role     string
+	created  uint64
+	retired  uint64 // index + 1; 0: in use
+	followed uint64 // index + 1 of key.succeeded; 0: it may issue
+	leaked   uint64 // index + 1 of key.leaked
+	leakedAt entry.Time
 }
 
 func (a *auditor) keyCreated(it *item, b *entry.KeyCreated) {
@@ -102,6 +105,7 @@ func (a *auditor) certIntent(it *item, b *entry.CertIntent) {
 		}
 	}
 	a.issuerUsed(it, b.Issuer)
+	a.mayIssue(it, b.Issuer)
 	c := certState{serial: makeSerialKey(b.Issuer, b.Serial), tbs: b.TBS, subject: b.Subject, municipality: b.Municipality, at: it.e.At, intent: it.index + 1}
 	a.count(ckSerials)
 	if other, twice := a.serials[c.serial]; twice {

@@ -89,6 +89,13 @@ func (a *auditor) scope(name string, list *pki.CRL, l *listState) bool {
 		}
 		return true
 	}
+	if (l.body.Partition == caPartition) != list.OnlyCAs {
+		a.failFile(ckCRLContent, name, text("失効リスト(記録 %d)の対象(認証局の証明書かどうか)が、予告と違います。", "The scope of the revocation list of entry %d (CA certificates or not) is not the announced one.", l.index), l.index)
+		return false
+	}
+	if list.OnlyCAs {
+		return true
+	}
 	if len(list.Partition) == 0 {
 		a.failFile(ckCRLContent, name, text("区分 %s の失効リスト(記録 %d)に、区分の記載がありません。", "The revocation list of partition %s (entry %d) doesn't name its partition.", l.body.Partition, l.index), l.index)
 		return false
@@ -110,7 +117,7 @@ func (a *auditor) scope(name string, list *pki.CRL, l *listState) bool {
 
 // compare holds the list's entries against the revocations in the log.
 func (a *auditor) compare(name string, list *pki.CRL, l *listState) {
-	found := 0
+	found := a.compareCA(name, list, l)
 	for _, i := range a.revokedAt(l.key(), l.body.Covers) {
 		r := &a.revs[i]
 		c := &a.certs[r.ordinal]

@@ -16,6 +16,7 @@ func (a *auditor) finish(ctx context.Context, cp *proof.Checkpoint) error {
 	a.finishHolders()
 	a.finishNotices()
 	a.finishCerts()
+	a.finishLeaks()
 	a.finishRequests()
 	a.finishLists()
 	a.finishFiles()

@@ -9,6 +9,9 @@ import (
 // fullPartition is the name of the list without partition.
 const fullPartition = "full"
 
+// caPartition names the list of CA certificates (ARL).
+const caPartition = "ca"
+
 // listKey is one series of revocation lists: each issuer key numbers its own.
 type listKey struct {
 	issuer    entry.Digest
@@ -58,7 +61,7 @@ func (a *auditor) listCount(it *item, b *entry.CRLPublished) {
 		return
 	}
 	revs := a.revokedAt(listKey{b.Issuer, b.Partition}, b.Covers)
-	all := uint64(len(revs))
+	all := uint64(len(revs) + len(a.crossesAt(listKey{b.Issuer, b.Partition}, b.Covers)))
 	if b.Entries == all {
 		return
 	}

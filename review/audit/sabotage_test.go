@@ -125,6 +125,35 @@ var issueSabotages = []sabotage{
 	{name: "a key retired that was never there", want: "KEY-1", do: after(func(w *world) {
 		w.add(entry.ByOperator, &entry.KeyRetired{Role: "issuer", SPKI: other})
 	})},
+	{name: "issued by a key that was succeeded", want: "KEY-1", do: after(func(w *world) { w.succeed(); w.issue(nagano) })},
+	{name: "a succession between keys that nobody registered", want: "KEY-1", do: after(func(w *world) {
+		w.add(entry.ByOperator, &entry.KeySucceeded{Record: other, SPKI: entry.Sum(w.ca.SPKI()), Successor: other})
+	})},
+	{name: "issued by a key that leaked", want: "KEY-1", do: after(func(w *world) { w.leak(); w.issue(nagano) })},
+	{name: "a leak of a key that nobody registered", want: "KEY-1", do: after(func(w *world) {
+		w.add(entry.ByOperator, &entry.KeyLeaked{Record: other, SPKI: other})
+	})},
+	{name: "a link certificate by a key that leaked", want: "KEY-1", do: after(func(w *world) { w.leak(); w.link("0a01") })},
+	{name: "a link certificate for a key that nobody registered", want: "KEY-1", do: after(func(w *world) {
+		w.add(entry.ByOperator, &entry.CrossIntent{Issuer: entry.Sum(w.ca.SPKI()), Purpose: entry.PurposeLink, Record: other, Serial: "0a01", SPKI: other, TBS: other})
+	})},
+	{name: "two link certificates under one serial", want: "CRT-2", do: after(func(w *world) { w.link("0a01"); w.link("0a01") })},
+	{name: "a link certificate under a resident's serial", want: "CRT-2", do: after(func(w *world) { w.link(w.holders[0].serial) })},
+	{name: "a certificate between CAs revoked that nobody announced", want: "REV-2", do: after(func(w *world) { w.unlink("0a01") })},
+	{name: "a revoked link certificate that no list shows", want: "CRL-2", do: after(func(w *world) {
+		w.link("0a01")
+		w.unlink("0a01")
+		w.list(caPartition, func(l *testca.List) { l.Entries = nil })
+	})},
+	{name: "a list of CA certificates with the wrong date", want: "CRL-3", do: after(func(w *world) {
+		w.link("0a01")
+		w.unlink("0a01")
+		w.list(caPartition, func(l *testca.List) { l.Entries[0].RevocationTime = w.now.Add(-time.Hour) })
+	})},
+	{name: "a list of CA certificates that doesn't say so", want: "CRL-3", do: after(func(w *world) {
+		w.list(caPartition, func(l *testca.List) { l.Change = nil })
+	})},
+	{name: "a certificate of a leaked key left in force", want: "REV-4", do: after(func(w *world) { w.leak(); w.now = w.now.Add(48 * time.Hour) })},
 	{name: "another certificate for the issuer's key", want: "KEY-2", do: story, src: func(w *world, s *Source) {
 		s.Issuers = []File{{"issuer.pem", w.ca.Again(w.t, w.now.AddDate(-1, 0, 0))}}
 	}},

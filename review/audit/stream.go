@@ -174,6 +174,14 @@ func (a *auditor) entry(it *item) {
 		a.keyCreated(it, b)
 	case *entry.KeyRetired:
 		a.keyRetired(it, b)
+	case *entry.KeySucceeded:
+		a.keySucceeded(it, b)
+	case *entry.KeyLeaked:
+		a.keyLeaked(it, b)
+	case *entry.CrossIntent:
+		a.crossIntent(it, b)
+	case *entry.CrossRevoked:
+		a.crossRevoked(it, b)
 	case *entry.PolicyApproved:
 		a.policyApproved(it, b)
 	case *entry.CertIntent:

@@ -7,6 +7,8 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -42,10 +44,12 @@ type world struct {
 	logKey  note.Signer
 	vkey    string
 	council []ed25519.PrivateKey
-	ca      *testca.CA
-	tree    *status.Tree
-	policy  uint64
-	bundle  entry.Digest
+
+	unlinked []x509.RevocationListEntry // revoked certificates between CAs
+	ca       *testca.CA
+	tree     *status.Tree
+	policy   uint64
+	bundle   entry.Digest
 
 	holders  []holder
 	listed   map[uint64]bool
@@ -274,17 +278,54 @@ func (w *world) announceList(partition string, der []byte, n, covers uint64) {
 func (w *world) listContent(partition string) testca.List {
 	w.crlNo[partition]++
 	l := testca.List{Number: w.crlNo[partition], ThisUpdate: w.now}
-	if partition != fullPartition {
+	switch partition {
+	case fullPartition:
+	case caPartition:
+		l.Change = func(l *x509.RevocationList) {
+			l.ExtraExtensions = append(l.ExtraExtensions, pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 28}, Critical: true, Value: []byte{0x30, 3, 0x82, 1, 0xff}})
+		}
+	default:
 		l.Partition = partition
 	}
+	if partition == fullPartition || partition == caPartition {
+		l.Entries = append(l.Entries, w.unlinked...)
+	}
 	for _, h := range w.holders {
-		if h.revokedAt == 0 || partition != fullPartition && h.municipality != partition {
+		if h.revokedAt == 0 || partition == caPartition || partition != fullPartition && h.municipality != partition {
 			continue
 		}
 		serial, _ := new(big.Int).SetString(h.serial, 16)
 		l.Entries = append(l.Entries, x509.RevocationListEntry{SerialNumber: serial, RevocationTime: h.recorded, ReasonCode: reasons[h.ground][0]})
 	}
 	return l
+}
+
+// nextKey is the issuer key of a further generation.
+var nextKey = entry.Sum([]byte("next generation"))
+
+// succeed hands the issuing over to another generation's key.
+func (w *world) succeed() {
+	w.add(entry.ByOperator, &entry.KeySucceeded{Record: other, SPKI: entry.Sum(w.ca.SPKI()), Successor: nextKey})
+}
+
+func (w *world) digest(i uint64) entry.Digest { return entry.Sum(w.leaf(int(i))) }
+
+func (w *world) leak() {
+	w.add(entry.ByCA, &entry.KeyLeaked{Record: other, SPKI: entry.Sum(w.ca.SPKI())})
+}
+
+// link announces a certificate for a further generation's key.
+func (w *world) link(serial string) {
+	if len(w.unlinked) == 0 {
+		w.add(entry.ByOperator, &entry.KeyCreated{Alg: "p256", Record: other, Role: "issuer", SPKI: nextKey})
+	}
+	w.add(entry.ByOperator, &entry.CrossIntent{Issuer: entry.Sum(w.ca.SPKI()), Purpose: entry.PurposeLink, Record: other, Serial: serial, SPKI: nextKey, TBS: w.digest(uint64(len(w.entries) - 1))})
+}
+
+func (w *world) unlink(serial string) {
+	n, _ := new(big.Int).SetString(serial, 16)
+	w.unlinked = append(w.unlinked, x509.RevocationListEntry{SerialNumber: n, RevocationTime: w.now, ReasonCode: 2})
+	w.add(entry.ByOperator, &entry.CrossRevoked{Ground: entry.GroundIssuerKey, Issuer: entry.Sum(w.ca.SPKI()), Record: other, Recorded: entry.At(w.now), Serial: serial})
 }
 
 // daily is M1: both sides log the same list.
@@ -409,6 +450,11 @@ func story(w *world) {
 	w.daily("2026-11-24")
 	for _, o := range []uint64{0, 2, 4, 99} {
 		w.ask(o, nil)
+	}
+	w.link("0b01")
+	w.unlink("0b01")
+	for _, p := range []string{fullPartition, caPartition} {
+		w.list(p, nil)
 	}
 	w.publish()
 }

@@ -40,6 +40,7 @@ type CRL struct {
 	Number     uint64
 	Partition  []string  // full names of the issuingDistributionPoint; empty: no partition
 	OnlyUsers  bool      // issuingDistributionPoint says: end-entity certificates only
+	OnlyCAs    bool      // issuingDistributionPoint says: CA certificates only (an ARL)
 	Entries    []Revoked // in the list's order
 	IssuerID   []byte    // authorityKeyIdentifier, nil if absent
 
@@ -245,10 +246,17 @@ func (c *CRL) readIDP(in cryptobyte.String) error {
 		if !seq.ReadAnyASN1(&flag, &tag) {
 			return bad
 		}
-		if tag != cbasn1.Tag(1).ContextSpecific() || string(flag) != "\xff" || c.OnlyUsers {
-			return errors.New("the list covers only CA certificates, some reasons or other issuers")
+		var which *bool
+		switch tag {
+		case cbasn1.Tag(1).ContextSpecific():
+			which = &c.OnlyUsers
+		case cbasn1.Tag(2).ContextSpecific():
+			which = &c.OnlyCAs
 		}
-		c.OnlyUsers = true
+		if which == nil || string(flag) != "\xff" || c.OnlyUsers || c.OnlyCAs {
+			return errors.New("the list covers some reasons or other issuers, or says its scope twice")
+		}
+		*which = true
 	}
 	return nil
 }
@@ -276,7 +284,7 @@ func (c *CRL) SignedBy(issuer *Certificate) error {
 // those whose distribution point carries one of its names, byte for byte (RFC
 // 5280 6.3.3 (b)(2)(i)). Whose list it is, SignedBy says.
 func (c *CRL) Covers(cert *Certificate) bool {
-	if c.OnlyUsers && cert.IsCA {
+	if (c.OnlyUsers && cert.IsCA) || (c.OnlyCAs && !cert.IsCA) {
 		return false
 	}
 	if len(c.Partition) == 0 {

@@ -201,7 +201,7 @@ func TestCRLRefuses(t *testing.T) {
 		"a delta list":          extra(asn1.ObjectIdentifier{2, 5, 29, 27}, true, []byte{2, 1, 1}),
 		"unknown critical":      extra(asn1.ObjectIdentifier{2, 999, 1}, true, []byte{5, 0}),
 		"uncritical partition":  extra(idp, false, testca.IDP(nagano)),
-		"CA certificates only":  extra(idp, true, []byte{0x30, 3, 0x82, 1, 0xff}),
+		"users and CAs only":    extra(idp, true, []byte{0x30, 6, 0x81, 1, 0xff, 0x82, 1, 0xff}),
 		"some reasons only":     extra(idp, true, []byte{0x30, 4, 0x83, 2, 7, 0x80}),
 		"indirect":              extra(idp, true, []byte{0x30, 3, 0x84, 1, 0xff}),
 		"a false flag":          extra(idp, true, []byte{0x30, 3, 0x81, 1, 0x01}),
@@ -222,6 +222,10 @@ func TestCRLRefuses(t *testing.T) {
 	onlyUsers := ca.CRL(t, testca.List{Number: 1, ThisUpdate: start, Change: extra(idp, true, []byte{0x30, 3, 0x81, 1, 0xff})})
 	if l, err := ParseCRL(onlyUsers); err != nil || !l.OnlyUsers {
 		t.Errorf("a list for users only: %v", err)
+	}
+	onlyCAs := ca.CRL(t, testca.List{Number: 1, ThisUpdate: start, Change: extra(idp, true, []byte{0x30, 3, 0x82, 1, 0xff})})
+	if l, err := ParseCRL(onlyCAs); err != nil || !l.OnlyCAs || l.Covers(&Certificate{}) || !l.Covers(&Certificate{IsCA: true}) {
+		t.Errorf("a list for CA certificates only: %v", err)
 	}
 	good := list(t, ca, nagano)
 	for name, der := range map[string][]byte{"empty": nil, "not DER": []byte("x"), "trailing byte": append(bytes.Clone(good), 0), "half": good[:len(good)/2]} {

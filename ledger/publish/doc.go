@@ -18,6 +18,11 @@
 // Errors are RFC 9457 problem documents (package internal/problem) with the
 // codes of package ledger, so errors.Is works on the client's side too.
 //
+// Caching follows tlog-tiles: a tile or bundle of any width never changes, so it
+// may be kept for ever; a checkpoint may not be kept; an error never. With
+// Config.Restrict the public gets everything but the entries themselves. With
+// Config.EntriesPerSecond each client has its share of appends.
+//
 // A frame is a 16-bit big-endian length and the entry's bytes, as in an entry
 // bundle. Everything from outside is bounded.
 //

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/sukashi-project/sukashi/internal/problem"
 	"github.com/sukashi-project/sukashi/internal/say"
@@ -39,12 +40,19 @@ type Config struct {
 	// MaxAppends is how many append requests may be in work at a time; more
 	// are told to wait with 429. 0: 256.
 	MaxAppends int
-	Logger     *slog.Logger // nil: silent
+	// EntriesPerSecond is how many entries a client may append per second in
+	// the long run; what it didn't use adds up to one request's maximum. More is
+	// told to wait with 429. 0: no limit.
+	EntriesPerSecond float64
+	// Restrict keeps entries from the public; nil: everyone reads everything.
+	Restrict *Restriction
+	Logger   *slog.Logger // nil: silent
 }
 
 type server struct {
 	cfg     Config
 	appends chan struct{} // one token for each append in work
+	limit   limiter
 }
 
 // statuses of the ledger's errors; everything else is 500.
@@ -58,6 +66,7 @@ var statuses = []struct {
 	{ledger.ErrInvalid, http.StatusUnprocessableEntity},
 	{ledger.ErrImpossible, http.StatusUnprocessableEntity},
 	{ledger.ErrWriter, http.StatusForbidden},
+	{errRestricted, http.StatusForbidden},
 	{ledger.ErrTooLarge, http.StatusRequestEntityTooLarge},
 	{ledger.ErrBusy, http.StatusTooManyRequests},
 	{ledger.ErrClosed, http.StatusServiceUnavailable},
@@ -136,7 +145,11 @@ func (s *server) entry(w http.ResponseWriter, r *http.Request, index uint64) {
 		s.fail(w, r, err)
 		return
 	}
-	write(w, "application/json", immutable, b)
+	if !s.reads(r, b) {
+		s.fail(w, r, errRestricted)
+		return
+	}
+	write(w, "application/json", s.forever(), b)
 }
 
 func (s *server) status(w http.ResponseWriter, r *http.Request, ordinal uint64) {
@@ -149,7 +162,12 @@ func (s *server) status(w http.ResponseWriter, r *http.Request, ordinal uint64) 
 }
 
 func (s *server) next(w http.ResponseWriter, r *http.Request) {
-	n, err := s.cfg.Source.NextSeq(r.Context(), r.URL.Query().Get("by"))
+	by := r.URL.Query().Get("by")
+	if !s.readsOf(r, by) {
+		s.fail(w, r, errRestricted)
+		return
+	}
+	n, err := s.cfg.Source.NextSeq(r.Context(), by)
 	if err != nil {
 		s.fail(w, r, err)
 		return
@@ -162,6 +180,10 @@ func (s *server) lookup(w http.ResponseWriter, r *http.Request) {
 	seq, err := decimal(q.Get("seq"))
 	if err != nil {
 		s.fail(w, r, errRequest.Because(err))
+		return
+	}
+	if !s.readsOf(r, q.Get("by")) {
+		s.fail(w, r, errRestricted)
 		return
 	}
 	index, b, err := s.cfg.Source.Lookup(r.Context(), q.Get("by"), seq)
@@ -192,8 +214,7 @@ func (s *server) append(w http.ResponseWriter, r *http.Request) {
 	case s.appends <- struct{}{}:
 		defer func() { <-s.appends }()
 	default:
-		w.Header().Set("Retry-After", "1")
-		s.fail(w, r, ledger.ErrBusy)
+		s.busy(w, r, 0)
 		return
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, ledger.MaxAppendBytes))
@@ -211,6 +232,10 @@ func (s *server) append(w http.ResponseWriter, r *http.Request) {
 			err = errRequest.Because(errFrames)
 		}
 		s.fail(w, r, err)
+		return
+	}
+	if wait, ok := s.limit.take(allowed, len(entries), time.Now()); !ok {
+		s.busy(w, r, wait)
 		return
 	}
 	for _, b := range entries {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/gorilla/mux"
+	"golang.org/x/time/rate"
 
 	"github.com/sukashi-project/sukashi/internal/problem"
 	"github.com/sukashi-project/sukashi/ledger"
@@ -19,7 +20,8 @@ func Handler(cfg Config) http.Handler {
 	if cfg.MaxAppends <= 0 {
 		cfg.MaxAppends = 256
 	}
-	s := &server{cfg: cfg, appends: make(chan struct{}, cfg.MaxAppends)}
+	s := &server{cfg: cfg, appends: make(chan struct{}, cfg.MaxAppends),
+		limit: limiter{perSecond: cfg.EntriesPerSecond, burst: ledger.MaxAppendEntries, clients: map[string]*rate.Limiter{}}}
 	r := mux.NewRouter().UseEncodedPath()
 	get := func(path string, h http.HandlerFunc) { r.HandleFunc(path, h).Methods(http.MethodGet, http.MethodHead) }
 	get("/ledger/checkpoint", s.checkpoint)

@@ -15,7 +15,14 @@ import (
 // DIR/tile/entries/<N>[.p/<W>]. The checkpoint is written last, so a reader
 // never finds one whose tiles are missing. Called again, it adds what is new;
 // full tiles that are there already are left alone.
-func ExportLog(ctx context.Context, s Source, dir string) error {
+func ExportLog(ctx context.Context, s Source, dir string) error { return export(ctx, s, dir, true) }
+
+// ExportTree is ExportLog without entry bundles, for a public that may not read
+// entries (Restriction): the checkpoint and the hash tiles, from which any
+// proof can be computed.
+func ExportTree(ctx context.Context, s Source, dir string) error { return export(ctx, s, dir, false) }
+
+func export(ctx context.Context, s Source, dir string, bundles bool) error {
 	note, err := s.Checkpoint(ctx)
 	if err != nil {
 		return fmt.Errorf("couldn't read the published checkpoint: %w", err)
@@ -24,7 +31,7 @@ func ExportLog(ctx context.Context, s Source, dir string) error {
 	if err != nil {
 		return fmt.Errorf("couldn't read the published checkpoint: %w", err)
 	}
-	for level := range uint(maxLevel + 1) {
+	for level := range uint(8) { // 2^53 entries have seven levels
 		n := cp.Size >> (8 * level)
 		if n == 0 {
 			break
@@ -34,7 +41,7 @@ func ExportLog(ctx context.Context, s Source, dir string) error {
 			if err := exportTile(ctx, s, dir, t); err != nil {
 				return err
 			}
-			if level > 0 {
+			if level > 0 || !bundles {
 				continue
 			}
 			t.entries = true

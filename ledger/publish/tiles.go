@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/sukashi-project/sukashi/ledger"
@@ -28,10 +29,14 @@ func (s *server) tile(w http.ResponseWriter, r *http.Request, path string) {
 	if t.entries {
 		level = 0
 	}
-	have := s.cfg.Source.PublishedSize() >> (8 * level)
+	have := s.cfg.Source.PublishedSize() >> (8 * level) // 0 from level 8 on
 	end := t.index*tileWidth + t.width
 	if end > have {
 		s.fail(w, r, ledger.ErrNotFound)
+		return
+	}
+	if t.entries && !s.readsAll(r) {
+		s.fail(w, r, errRestricted)
 		return
 	}
 	if t.entries {
@@ -64,7 +69,7 @@ func (s *server) bundle(w http.ResponseWriter, r *http.Request, from, to uint64)
 		return
 	}
 	w.Header().Set("Vary", "Accept-Encoding")
-	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+	if takesGzip(r) {
 		var z bytes.Buffer
 		gz := gzip.NewWriter(&z)
 		_, _ = gz.Write(b) // writes to memory
@@ -72,7 +77,22 @@ func (s *server) bundle(w http.ResponseWriter, r *http.Request, from, to uint64)
 		w.Header().Set("Content-Encoding", "gzip")
 		b = z.Bytes()
 	}
-	write(w, framesType, immutable, b)
+	write(w, framesType, s.forever(), b)
+}
+
+// takesGzip reads Accept-Encoding (RFC 9110 12.5.3) as far as gzip goes.
+func takesGzip(r *http.Request) bool {
+	for _, field := range r.Header.Values("Accept-Encoding") {
+		for part := range strings.SplitSeq(field, ",") {
+			name, params, _ := strings.Cut(part, ";")
+			if name = strings.TrimSpace(name); strings.EqualFold(name, "gzip") || name == "*" {
+				q, given := strings.CutPrefix(strings.ReplaceAll(params, " ", ""), "q=")
+				weight, err := strconv.ParseFloat(q, 64)
+				return !given || err == nil && weight > 0
+			}
+		}
+	}
+	return false
 }
 
 // entries serves committed entries, as many as fit into one answer.
@@ -82,6 +102,10 @@ func (s *server) entries(w http.ResponseWriter, r *http.Request) {
 	to, err2 := decimal(q.Get("to"))
 	if err1 != nil || err2 != nil || from >= to {
 		s.fail(w, r, errRequest)
+		return
+	}
+	if !s.readsAll(r) {
+		s.fail(w, r, errRestricted)
 		return
 	}
 	var b []byte

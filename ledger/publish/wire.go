@@ -116,14 +116,14 @@ func writerOf(b []byte) (string, bool) {
 // tilePath is a parsed C2SP tile path.
 type tilePath struct {
 	entries bool   // an entry bundle
-	level   uint   // hash tiles: 0 to 5
+	level   uint   // hash tiles: 0 to 63
 	index   uint64 // N
 	width   uint64 // 256 for a full tile
 }
 
 const (
 	tileWidth = 256
-	maxLevel  = 5
+	maxLevel  = 63 // of a path; trees are never that high
 )
 
 var errPath = errors.New("not a C2SP tile path")

@@ -16,7 +16,7 @@ func TestTilePaths(t *testing.T) {
 			t.Errorf("%q: %v, back as %q", good, err, p.String())
 		}
 	}
-	for _, bad := range []string{"", "0", "0/", "6/000", "00/000", "0/0", "0/1000", "0/x000/001", "0/001/001", "0/x001", "0/x001/",
+	for _, bad := range []string{"", "0", "0/", "64/000", "00/000", "0/0", "0/1000", "0/x000/001", "0/001/001", "0/x001", "0/x001/",
 		"0/000.p/0", "0/000.p/256", "0/000.p/01", "0/000.p/", "data/000", "0/+01", "0/000/", "0/x001/x000/x000/x000/x000/000"} {
 		if p, err := parseTilePath(bad); err == nil {
 			t.Errorf("%q accepted as %+v", bad, p)

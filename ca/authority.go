@@ -112,6 +112,7 @@ type Authority struct {
 	state    *revocation.State // what the log says; follows it
 	lists    *revocation.Lists
 	fresh    chan struct{} // one token: something was logged
+	doom     chan struct{} // one token: keys wait to be destroyed
 	followMu sync.Mutex    // one reader of the log at a time
 	crlMu    sync.Mutex    // one publication of lists at a time
 	stop     context.CancelFunc
@@ -163,9 +164,11 @@ func Open(ctx context.Context, cfg Config) (*Authority, error) {
 	}
 	following, stop := context.WithCancel(context.WithoutCancel(ctx))
 	a.stop = stop
-	a.loop.Add(2)
+	a.loop.Add(3)
 	go a.sequence()
 	go a.follow(following)
+	go a.shredding(following)
+	a.shredSoon()
 	a.news()
 	return a, nil
 }
@@ -212,7 +215,7 @@ func newAuthority(cfg Config) (*Authority, error) {
 		return nil, err
 	}
 	return &Authority{cfg: cfg, issuer: issuer, cert: cert, reg: cfg.Registry, rand: &lockedRand{r: cfg.Rand}, log: cfg.Logger,
-		state: state, lists: lists, fresh: make(chan struct{}, 1),
+		state: state, lists: lists, fresh: make(chan struct{}, 1), doom: make(chan struct{}, 1),
 		jobs: make(chan *job, queueLength), quit: make(chan struct{}), pending: map[string]*job{}}, nil
 }
 

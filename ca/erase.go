@@ -3,6 +3,7 @@ package ca
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/sukashi-project/sukashi/ca/registry"
@@ -23,12 +24,23 @@ const RetentionYears = 10
 // Erase destroys record keys and whatever names the persons, after the ledger
 // says so (erasure, P8). basis is entry.BasisRetentionEnd, which needs the
 // retention to be over, or entry.BasisLawfulRequest, which needs the
-// certificates to be out of force. Every proof and audit still holds. The key is
-// gone from the registry's rows at once; older versions of a row lie in the
-// store's files, sealed, until it compacts them, and in backups. The register
-// side's copy and openings from Disclose are not reached from here.
+// certificates to be out of force. Every proof and audit still holds. When it
+// returns, the keys that opened these rows are destroyed: old files of the
+// store and its backups don't tell either who it was. The register side's copy
+// goes with the holder list; whoever was shown an opening keeps that one value.
 func (a *Authority) Erase(ctx context.Context, basis string, ordinals ...uint64) error {
 	ctx = context.WithoutCancel(ctx)
+	if err := a.erase(ctx, basis, ordinals); err != nil {
+		return err
+	}
+	if err := a.reg.Shred(ctx); err != nil {
+		a.shredSoon()
+		return fmt.Errorf("erased, but the keys are not destroyed yet: %w", err)
+	}
+	return a.reg.Scrub()
+}
+
+func (a *Authority) erase(ctx context.Context, basis string, ordinals []uint64) error {
 	if basis != entry.BasisRetentionEnd && basis != entry.BasisLawfulRequest {
 		return errors.New("records are erased at the end of retention or on a lawful request only")
 	}
@@ -75,6 +87,31 @@ func (a *Authority) eraseRecords(ordinals []uint64) error {
 		}
 	}
 	return nil
+}
+
+// shredSoon has the keys of what was erased, aborted or delivered destroyed in
+// the background.
+func (a *Authority) shredSoon() {
+	select {
+	case a.doom <- struct{}{}:
+	default:
+	}
+}
+
+// shredding destroys keys when asked; a new start finds what an earlier run
+// left.
+func (a *Authority) shredding(ctx context.Context) {
+	defer a.loop.Done()
+	for {
+		select {
+		case <-a.doom:
+		case <-a.quit:
+			return
+		}
+		if err := a.reg.Shred(ctx); err != nil && ctx.Err() == nil {
+			a.log.Error("keys of erased records are not destroyed yet", "error", err.Error())
+		}
+	}
 }
 
 // Opening is one record's disclosure to the council: the key and values with

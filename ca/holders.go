@@ -192,7 +192,8 @@ func (a *Authority) Outbox(context.Context) (seq uint64, message []byte, ok bool
 }
 
 // Acknowledged says that the register side has received a list for good: its
-// message, which holds attributes and record keys, is dropped.
+// message, which holds attributes and record keys, is dropped and the key that
+// opened it destroyed.
 func (a *Authority) Acknowledged(_ context.Context, seq uint64) error {
 	a.revMu.Lock()
 	defer a.revMu.Unlock()
@@ -204,5 +205,9 @@ func (a *Authority) Acknowledged(_ context.Context, seq uint64) error {
 		return errors.New("only a logged list can be acknowledged")
 	}
 	l.State, l.Bytes = registry.ListDelivered, nil
-	return a.reg.SetList(l)
+	if err := a.reg.SetList(l); err != nil {
+		return err
+	}
+	a.shredSoon()
+	return nil
 }

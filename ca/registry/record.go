@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"bytes"
 	"errors"
 	"time"
 
@@ -29,15 +30,15 @@ type Record struct {
 	Application  string         `json:"application"` // application id
 	Serial       string         `json:"serial"`      // lower-case hex
 	Municipality string         `json:"municipality"`
-	Certified    attr.Certified `json:"certified"`
+	Certified    attr.Certified `json:"-"`
 	NotBefore    time.Time      `json:"not_before"`
 	NotAfter     time.Time      `json:"not_after"`
-	TBS          []byte         `json:"tbs,omitempty"` // until DER is there
-	DER          []byte         `json:"der,omitempty"` // from Signed on
-	Digest       entry.Digest   `json:"digest"`        // SHA-256 of TBS
-	SPKI         entry.Digest   `json:"spki"`          // SHA-256 of the holder's SubjectPublicKeyInfo
-	Subject      entry.Digest   `json:"subject"`       // subject commitment, as in the log
-	IntentSeq    uint64         `json:"intent_seq"`    // of ca-server, from Intended on
+	TBS          []byte         `json:"-"`          // until DER is there
+	DER          []byte         `json:"-"`          // from Signed on
+	Digest       entry.Digest   `json:"digest"`     // SHA-256 of TBS
+	SPKI         entry.Digest   `json:"spki"`       // SHA-256 of the holder's SubjectPublicKeyInfo
+	Subject      entry.Digest   `json:"subject"`    // subject commitment, as in the log
+	IntentSeq    uint64         `json:"intent_seq"` // of ca-server, from Intended on
 	IntentIndex  uint64         `json:"intent_index"`
 	IssuedIndex  uint64         `json:"issued_index"`
 	Twin         bool           `json:"twin,omitempty"` // an officer confirmed that another person has equal attributes
@@ -54,7 +55,43 @@ type Record struct {
 
 	Erased bool `json:"erased,omitempty"` // record key and person destroyed (DOMAIN 8.2)
 
-	Key commitment.Key `json:"-"` // sealed in a row of its own; zero when erased or aborted
+	Key commitment.Key `json:"-"` // zero when erased or aborted
+}
+
+// private is the part of a record that names the person, sealed under the
+// record's own key.
+type private struct {
+	Certified attr.Certified `json:"certified"`
+	TBS       []byte         `json:"tbs,omitempty"`
+	DER       []byte         `json:"der,omitempty"`
+	Key       []byte         `json:"key"`
+}
+
+// public is the rest, with the row's person as the attribute index has it.
+type public struct {
+	*Record
+	Person []byte `json:"person,omitempty"`
+	Doomed bool   `json:"doomed,omitempty"`
+}
+
+// named reports whether the record still names its person.
+func (rec *Record) named() bool { return !rec.Key.IsZero() }
+
+func (rec *Record) sameInside(o *Record) bool {
+	return rec.Certified == o.Certified && rec.Key == o.Key && bytes.Equal(rec.TBS, o.TBS) && bytes.Equal(rec.DER, o.DER)
+}
+
+// queue is the record's place among the daily lists.
+func (rec *Record) queue() Queue {
+	switch {
+	case rec.State == Issued && !rec.Told && !rec.Erased:
+		return QueueNew
+	case rec.State == Issued && rec.Told && !rec.Gone:
+		return QueueExpiring
+	case rec.State == Revoked && rec.Told && !rec.Gone:
+		return QueueGone
+	}
+	return QueueNone
 }
 
 func (rec *Record) clone() *Record {

@@ -4,17 +4,33 @@
 //
 // What it promises:
 //
-//   - Attributes, certificates and record keys lie on disk only sealed
-//     (AES-256-GCM, one derived key per row, bound to the row's name).
+//   - Attributes, certificates and record keys are at rest only sealed
+//     (AES-256-GCM, bound to the row's name), each record under a key of its own.
 //   - The attribute index is keyed by HMAC: names, dates and addresses can't
 //     be guessed from it (DOMAIN 11.3).
 //   - A record and everything derived from it (indexes, queues) change in one
-//     atomic batch, because the derived rows are computed from the record.
+//     atomic step, because the derived rows are computed from the record.
 //   - A record moves along prepared → intended → signed → issued → revoked, or
 //     to aborted before it was issued; nothing moves back (IN-06).
-//   - Erase destroys the record key and whatever names the person; the bare
-//     ordinal, serial and state stay, because the log refers to them. An older
-//     version of the row stays in the store's files, sealed, until it compacts.
+//   - The store itself refuses a second record for one ordinal, serial,
+//     application or public key, and a second certificate that would be in force
+//     at the same time for one person (Article 6), on either back end.
+//   - Erasure is physical (P8). Erase takes what names the person out of the
+//     row; Shred then destroys the row's own key for good. After that neither
+//     old files of the store, nor its log, nor a backup tell who it was, given
+//     every key that is left. The bare ordinal, serial and state stay, because
+//     the log refers to them.
+//
+// The keys are in the key ring, a small file apart from the store: two trees of
+// keys (one key for each record, one for each daily list), the sealing key and
+// the index key, all under a key-encryption key that a token can hold. Backups
+// are of the store and never of the ring: of the ring one keeps live copies, so
+// that what is destroyed stays destroyed. Each rewrite of the ring makes a new
+// generation of the key-encryption key and destroys the old one; an index from
+// before an erasure was keyed by a key that is gone. What stays possible: a disk
+// that keeps overwritten blocks (flash, snapshots) together with a software
+// key-encryption key that lay on the same disk; and whoever copied a record, by
+// a disclosure or by M1, has it.
 //
 // The truth about what happened is the ledger; the registry is what makes it
 // possible to go on from there after a crash. So it also keeps, per writer,
@@ -26,24 +42,17 @@
 package registry
 
 import (
-	"bytes"
-	"crypto/hkdf"
-	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
+	"path/filepath"
 	"sync"
-	"time"
 
-	"github.com/sukashi-project/sukashi/internal/attr"
 	"github.com/sukashi-project/sukashi/internal/kv"
 	"github.com/sukashi-project/sukashi/internal/say"
-	"github.com/sukashi-project/sukashi/ledger/entry"
 )
 
-// KeySize is the length of the registry's sealing key in bytes.
+// KeySize is the length of the operator's key in bytes.
 const KeySize = 32
 
 // ErrNotFound is returned when there is no such record or row.
@@ -61,84 +70,98 @@ const (
 
 // Config of a registry.
 type Config struct {
-	Key  []byte    // KeySize bytes; from a token or the operator, never stored here
-	Rand io.Reader // for nonces; crypto/rand.Reader in production
+	Key  []byte    // KeySize bytes; the operator's, for a software key-encryption key
+	KEK  KEK       // a token's, instead of Key
+	Rand io.Reader // crypto/rand.Reader in production
 	FS   kv.FS     // nil: the operating system's
 }
 
 // Registry is one open store. It is safe for concurrent use; changes of one
 // record follow one another.
 type Registry struct {
-	kv      *kv.Store
-	sealKey []byte
-	index   []byte // key of the attribute index
-	rand    *lockedRand
-	stripes [64]sync.Mutex
+	store    Store
+	ring     *ring
+	rand     *lockedRand
+	stripes  [64]sync.Mutex
+	shredder sync.Mutex   // one Shred at a time
+	sealing  sync.RWMutex // held for reading from taking the ring's keys until the row is written
 }
 
 const (
-	formatKey   = "m/format"
-	formatValue = "sukashi-registry-1"
-	checkKey    = "m/key-check"
+	formatNote  = "format"
+	formatValue = "sukashi-registry-2"
+	epochNote   = "ring-epoch"
 )
 
-// Open opens or creates the registry in dir. A wrong key is refused with a
-// sentence before anything is read.
+// Open opens or creates the registry in dir: the embedded store in dir/store,
+// the key ring in dir/keys. A wrong key is refused with a sentence.
 func Open(dir string, cfg Config) (*Registry, error) {
-	if len(cfg.Key) != KeySize || cfg.Rand == nil {
-		return nil, fmt.Errorf("the registry needs a key of %d bytes and a random source", KeySize)
-	}
-	store, err := kv.Open(dir, kv.Options{FS: cfg.FS})
+	store, err := OpenPebble(filepath.Join(dir, "store"), cfg.FS)
 	if err != nil {
 		return nil, err
 	}
-	r := &Registry{kv: store, rand: &lockedRand{r: cfg.Rand}}
-	if err = r.unlock(cfg.Key); err != nil {
+	r, err := OpenStore(store, filepath.Join(dir, "keys"), cfg)
+	if err != nil {
 		store.Close()
 		return nil, err
 	}
 	return r, nil
 }
 
-func (r *Registry) unlock(key []byte) error {
-	var check []byte
-	for _, d := range []struct {
-		to   *[]byte
-		info string
-	}{{&r.sealKey, "seal"}, {&r.index, "attribute-index"}, {&check, "check"}} {
-		k, err := hkdf.Key(sha256.New, key, nil, "sukashi/registry/v1/"+d.info, sha256.Size)
-		if err != nil {
-			return fmt.Errorf("couldn't derive a registry key: %w", err)
+// OpenStore opens the registry in a back end, with the key ring in the
+// directory keys. Closing the registry closes the store.
+func OpenStore(store Store, keys string, cfg Config) (*Registry, error) {
+	if cfg.Rand == nil {
+		return nil, errors.New("the registry needs a random source")
+	}
+	if cfg.FS == nil {
+		cfg.FS = kv.Disk()
+	}
+	r := &Registry{store: store, rand: &lockedRand{r: cfg.Rand}}
+	var err error
+	if cfg.KEK == nil {
+		if cfg.KEK, err = SoftwareKEK(cfg.FS, keys, cfg.Key, r.rand); err != nil {
+			return nil, err
 		}
-		*d.to = k
 	}
-	format, err := r.kv.Get([]byte(formatKey))
-	if errors.Is(err, kv.ErrNotFound) {
-		b := r.kv.NewBatch()
-		b.Set([]byte(formatKey), []byte(formatValue))
-		b.Set([]byte(checkKey), check)
-		return b.Commit(true)
+	format, err := store.Noted(formatNote)
+	isNew := errors.Is(err, ErrNotFound)
+	if err != nil && !isNew {
+		return nil, err
 	}
-	if err != nil {
-		return err
-	}
-	if string(format) != formatValue {
-		return say.New("registry.format", "発行記録の保存形式がこの版と違います。", "The registry is of another version's format.").
+	if !isNew && string(format) != formatValue {
+		return nil, say.New("registry.format", "発行記録の保存形式がこの版と違います。", "The registry is of another version's format.").
 			Hint("この保存先を作った版の sukashi を使ってください。", "Use the version of sukashi that made this directory.")
 	}
-	have, err := r.kv.Get([]byte(checkKey))
+	if r.ring, err = openRing(cfg.FS, keys, cfg.KEK, r.rand, isNew); err != nil {
+		return nil, err
+	}
+	if isNew {
+		return r, store.Note(Synced, map[string][]byte{formatNote: []byte(formatValue)})
+	}
+	return r, r.checkEpoch()
+}
+
+// checkEpoch refuses a ring that is older than the store: it would open rows
+// that were erased since.
+func (r *Registry) checkEpoch() error {
+	v, err := r.store.Noted(epochNote)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	if !hmac.Equal(have, check) {
-		return say.New("registry.key", "発行記録を開く鍵が違います。", "This key does not open the registry.").
-			Hint("この認証局の鍵を設定してください。", "Configure the key of this CA.")
+	if len(v) != 8 || r.ring.get().Epoch < binary.BigEndian.Uint64(v) {
+		return say.New("registry.keys-behind", "鍵束が発行記録より古いため、開けません。", "The key ring is older than the registry.").
+			Hint("今使っている鍵束を置いてください。古い鍵束は、消したはずの記録を開いてしまいます。",
+				"Put today's ring in its place; an old one would open records that were erased.")
 	}
 	return nil
 }
 
 // Close releases the store.
-func (r *Registry) Close() error { return r.kv.Close() }
+func (r *Registry) Close() error { return r.store.Close() }
 
 // lockedRand lets goroutines share a random source that isn't safe for
 // concurrent use.
@@ -157,187 +180,4 @@ func (r *Registry) lock(ordinal uint64) func() {
 	m := &r.stripes[ordinal%uint64(len(r.stripes))]
 	m.Lock()
 	return m.Unlock
-}
-
-// Prepare writes new records, in state Prepared, in one synced batch. An
-// ordinal or serial that is already there is refused.
-func (r *Registry) Prepare(recs ...*Record) error {
-	b := r.kv.NewBatch()
-	defer b.Close()
-	for _, rec := range recs {
-		if rec.State != Prepared || rec.Key.IsZero() {
-			return errors.New("a new record must be prepared and have a record key")
-		}
-		if err := rec.Certified.Validate(); err != nil {
-			return fmt.Errorf("couldn't prepare a record: %w", err)
-		}
-		for _, k := range [][]byte{recordKey(rec.Ordinal), serialKey(rec.Serial)} {
-			if _, err := r.kv.Get(k); err == nil {
-				return errors.New("the ordinal or serial is already in the registry")
-			} else if !errors.Is(err, kv.ErrNotFound) {
-				return err
-			}
-		}
-		if err := r.put(b, nil, rec); err != nil {
-			return err
-		}
-	}
-	return b.Commit(true)
-}
-
-// Change reads a record, lets fn change it and writes it back with all derived
-// rows. An error of fn changes nothing.
-func (r *Registry) Change(ordinal uint64, d Durability, fn func(*Record) error) error {
-	defer r.lock(ordinal)()
-	old, err := r.Get(ordinal)
-	if err != nil {
-		return err
-	}
-	next := old.clone()
-	if err := fn(next); err != nil {
-		return err
-	}
-	if err := old.mayBecome(next); err != nil {
-		return err
-	}
-	b := r.kv.NewBatch()
-	defer b.Close()
-	if err := r.put(b, old, next); err != nil {
-		return err
-	}
-	return b.Commit(bool(d))
-}
-
-// Discard removes records whose intent never reached the log: their ordinals
-// and serials are free again, and their record keys are gone.
-func (r *Registry) Discard(ordinals ...uint64) error {
-	b := r.kv.NewBatch()
-	defer b.Close()
-	for _, o := range ordinals {
-		rec, err := r.Get(o)
-		if err != nil {
-			return err
-		}
-		if rec.State != Prepared {
-			return errors.New("only a prepared record can be discarded")
-		}
-		if err := r.put(b, rec, nil); err != nil {
-			return err
-		}
-	}
-	return b.Commit(true)
-}
-
-// Get returns the record of an ordinal, or ErrNotFound.
-func (r *Registry) Get(ordinal uint64) (*Record, error) {
-	name := recordKey(ordinal)
-	sealed, err := r.get(name)
-	if err != nil {
-		return nil, err
-	}
-	rec := new(Record)
-	if err := r.unsealJSON(name, sealed, rec); err != nil {
-		return nil, fmt.Errorf("couldn't read record %d: %w", ordinal, err)
-	}
-	name = keyKey(ordinal)
-	sealed, err = r.get(name)
-	if errors.Is(err, ErrNotFound) {
-		return rec, nil // erased or aborted
-	}
-	if err != nil {
-		return nil, err
-	}
-	k, err := r.unseal(name, sealed)
-	if err != nil || len(k) != len(rec.Key) {
-		return nil, fmt.Errorf("couldn't read the record key of %d", ordinal)
-	}
-	copy(rec.Key[:], k)
-	return rec, nil
-}
-
-func (r *Registry) get(key []byte) ([]byte, error) {
-	v, err := r.kv.Get(key)
-	if errors.Is(err, kv.ErrNotFound) {
-		return nil, ErrNotFound
-	}
-	return v, err
-}
-
-func (r *Registry) ordinalAt(key []byte) (uint64, error) {
-	v, err := r.get(key)
-	if err != nil {
-		return 0, err
-	}
-	if len(v) != 8 {
-		return 0, errors.New("an index row of the registry is damaged")
-	}
-	return binary.BigEndian.Uint64(v), nil
-}
-
-// ByApplication returns the ordinal that an application id led to, the newest
-// if an earlier attempt was aborted.
-func (r *Registry) ByApplication(id string) (uint64, error) { return r.ordinalAt(applicationKey(id)) }
-
-// BySerial returns the ordinal of a serial number (lower-case hex).
-func (r *Registry) BySerial(serial string) (uint64, error) { return r.ordinalAt(serialKey(serial)) }
-
-// ByKey returns the ordinal of the certificate that a public key was certified
-// or announced in, by the SHA-256 of its SubjectPublicKeyInfo.
-func (r *Registry) ByKey(spki entry.Digest) (uint64, error) { return r.ordinalAt(spkiKey(spki)) }
-
-// ByAttributes returns, in ascending order, the ordinals of all certificates
-// (pending, in force, revoked or expired) that state these four attributes.
-// More than one holder can be behind them: twins exist.
-func (r *Registry) ByAttributes(a attr.Attributes) ([]uint64, error) {
-	return r.ordinals(r.attributePrefix(a))
-}
-
-// LiveByAttributes is ByAttributes without what is revoked, aborted or expired
-// at now (Article 6, IN-05).
-func (r *Registry) LiveByAttributes(a attr.Attributes, now time.Time) ([]uint64, error) {
-	all, err := r.ByAttributes(a)
-	if err != nil {
-		return nil, err
-	}
-	live := all[:0]
-	for _, o := range all {
-		rec, err := r.Get(o)
-		if err != nil {
-			return nil, err
-		}
-		if rec.Live(now) {
-			live = append(live, o)
-		}
-	}
-	return live, nil
-}
-
-// ordinals lists the last eight bytes of all keys with this prefix.
-func (r *Registry) ordinals(prefix []byte) ([]uint64, error) {
-	var out []uint64
-	from, to := kv.Prefix(prefix)
-	err := r.kv.Scan(from, to, func(k, _ []byte) error {
-		if len(k) < len(prefix)+8 {
-			return errors.New("an index row of the registry is damaged")
-		}
-		out = append(out, binary.BigEndian.Uint64(k[len(k)-8:]))
-		return nil
-	})
-	return out, err
-}
-
-// Open returns the ordinals whose record is prepared, intended or signed.
-func (r *Registry) Open() ([]uint64, error) { return r.ordinals([]byte(openPrefix)) }
-
-// Size is one more than the largest ordinal in the registry.
-func (r *Registry) Size() (uint64, error) {
-	from, to := kv.Prefix([]byte(recordPrefix))
-	k, _, err := r.kv.Last(from, to)
-	if errors.Is(err, kv.ErrNotFound) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, err
-	}
-	return binary.BigEndian.Uint64(bytes.TrimPrefix(k, []byte(recordPrefix))) + 1, nil
 }

@@ -5,29 +5,41 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
-	"slices"
 	"time"
-
-	"github.com/sukashi-project/sukashi/internal/kv"
 )
+
+// Names of notes. Numbers have 16 hex digits, so that they sort.
+const (
+	cursorName  = "cursor/"
+	noticeName  = "notice/"
+	listName    = "list/"
+	messageName = "message/" // of a list
+	spentName   = "spent/"   // lists whose own key is to be destroyed
+	crlName     = "crl/"
+)
+
+func number(n uint64) string { return fmt.Sprintf("%016x", n) }
 
 // Cursor returns the sequence number of a writer's first entry that may not be
 // reflected here yet; 0 for a new registry.
 func (r *Registry) Cursor(writer string) (uint64, error) {
-	n, err := r.ordinalAt([]byte(cursorPrefix + writer))
+	v, err := r.store.Noted(cursorName + writer)
 	if errors.Is(err, ErrNotFound) {
 		return 0, nil
 	}
-	return n, err
+	if err != nil {
+		return 0, err
+	}
+	if len(v) != 8 {
+		return 0, errDamaged
+	}
+	return binary.BigEndian.Uint64(v), nil
 }
 
 // SetCursor says that every entry of the writer before seq is reflected here.
 // It is relaxed: after a crash a few entries more are read again.
 func (r *Registry) SetCursor(writer string, seq uint64) error {
-	b := r.kv.NewBatch()
-	b.Set([]byte(cursorPrefix+writer), be(seq))
-	return b.Commit(false)
+	return r.store.Note(Relaxed, map[string][]byte{cursorName + writer: be(seq)})
 }
 
 // Notice is what the CA's link server remembers of one change notice (M3), so
@@ -35,7 +47,7 @@ func (r *Registry) SetCursor(writer string, seq uint64) error {
 type Notice struct {
 	Seq     uint64   `json:"seq"`
 	Ordinal uint64   `json:"ordinal"`
-	Digest  []byte   `json:"digest"`          // hash by which the same bytes are known again
+	Digest  []byte   `json:"-"`               // hash by which the same bytes are known again
 	State   string   `json:"state"`           // NoticePending, NoticeDone or NoticeRefused
 	Index   uint64   `json:"index,omitempty"` // of notice.received or notice.refused
 	Codes   []string `json:"codes,omitempty"` // rule codes of a final refusal
@@ -48,57 +60,79 @@ const (
 	NoticeRefused = "refused" // logged as refused, for good
 )
 
-// SetNotice writes a notice's row.
+// SetNotice writes a notice's row. The hash of its bytes is sealed under the
+// own key of the record that the notice is about, and dies with it: in echo
+// mode the bytes can be guessed from it.
 func (r *Registry) SetNotice(n Notice, d Durability) error {
-	name := row(noticePrefix, n.Seq)
-	sealed, err := r.sealJSON(name, n)
+	name := noticeName + number(n.Seq)
+	row := noticeRow{Notice: n}
+	if len(n.Digest) > 0 {
+		mark, err := r.sealOwn(r.ring.get().Records, n.Ordinal, name, n.Digest)
+		if err != nil && !errors.Is(err, errDestroyed) {
+			return err
+		}
+		row.Mark = mark
+	}
+	sealed, err := r.sealJSON(name, row)
 	if err != nil {
 		return err
 	}
-	b := r.kv.NewBatch()
-	b.Set(name, sealed)
-	return b.Commit(bool(d))
+	return r.store.Note(d, map[string][]byte{name: sealed})
+}
+
+type noticeRow struct {
+	Notice
+	Mark []byte `json:"mark,omitempty"`
 }
 
 // DropNotice forgets a pending notice that never reached the log.
 func (r *Registry) DropNotice(seq uint64) error {
-	b := r.kv.NewBatch()
-	b.Delete(row(noticePrefix, seq))
-	return b.Commit(true)
+	return r.store.Note(Synced, map[string][]byte{noticeName + number(seq): nil})
 }
 
 // GetNotice returns the row of a notice sequence, or ErrNotFound.
 func (r *Registry) GetNotice(seq uint64) (Notice, error) {
-	var n Notice
-	name := row(noticePrefix, seq)
-	sealed, err := r.get(name)
+	name := noticeName + number(seq)
+	sealed, err := r.store.Noted(name)
 	if err != nil {
-		return n, err
+		return Notice{}, err
 	}
-	return n, r.unsealJSON(name, sealed, &n)
+	return r.notice(name, sealed)
 }
 
 // LastNotice returns the row with the largest sequence, or ErrNotFound.
 func (r *Registry) LastNotice() (Notice, error) {
-	from, to := kv.Prefix([]byte(noticePrefix))
-	k, v, err := r.kv.Last(from, to)
-	if errors.Is(err, kv.ErrNotFound) {
-		return Notice{}, ErrNotFound
-	}
+	name, sealed, err := r.store.LastNoted(noticeName)
 	if err != nil {
 		return Notice{}, err
 	}
-	var n Notice
-	return n, r.unsealJSON(k, v, &n)
+	return r.notice(name, sealed)
+}
+
+// notice opens a row. Without the record's own key it comes without the digest.
+func (r *Registry) notice(name string, sealed []byte) (Notice, error) {
+	var row noticeRow
+	if err := r.unsealJSON(name, sealed, &row); err != nil {
+		return Notice{}, err
+	}
+	if len(row.Mark) == 0 {
+		return row.Notice, nil
+	}
+	var err error
+	row.Digest, err = r.unsealOwn(r.ring.get().Records, row.Ordinal, name, row.Mark)
+	if errors.Is(err, errDestroyed) {
+		err = nil
+	}
+	return row.Notice, err
 }
 
 // List is one daily holders list (M1) on its way to the register side.
 type List struct {
 	Seq    uint64   `json:"seq"`
-	Day    string   `json:"day"`             // JST day
-	Bytes  []byte   `json:"bytes,omitempty"` // the message; dropped once it is received
-	Total  uint64   `json:"total"`           // holders in force after it
-	New    []uint64 `json:"new,omitempty"`   // ordinals in it, until it is received
+	Day    string   `json:"day"`           // JST day
+	Bytes  []byte   `json:"-"`             // the message; dropped once it is received
+	Total  uint64   `json:"total"`         // holders in force after it
+	New    []uint64 `json:"new,omitempty"` // ordinals in it, until it is received
 	Gone   []uint64 `json:"gone,omitempty"`
 	State  string   `json:"state"`
 	Logged uint64   `json:"logged,omitempty"` // index of holders.sent
@@ -111,110 +145,59 @@ const (
 	ListDelivered = "delivered" // the register side acknowledged it
 )
 
-// SetList writes a list's row, synced.
+// SetList writes a list's row, synced. The message, which holds attributes and
+// record keys, is sealed under a key of the list's own, which Shred destroys
+// once the message is dropped.
 func (r *Registry) SetList(l List) error {
-	name := row(listPrefix, l.Seq)
+	name := listName + number(l.Seq)
 	sealed, err := r.sealJSON(name, l)
 	if err != nil {
 		return err
 	}
-	b := r.kv.NewBatch()
-	b.Set(name, sealed)
-	return b.Commit(true)
+	notes := map[string][]byte{name: sealed}
+	message := messageName + number(l.Seq)
+	if l.Bytes == nil {
+		notes[message], notes[spentName+number(l.Seq)] = nil, []byte{1}
+	} else if notes[message], err = r.sealOwn(r.ring.get().Lists, l.Seq, message, l.Bytes); err != nil {
+		return err
+	}
+	return r.store.Note(Synced, notes)
 }
 
 // GetList returns the list with this sequence, or ErrNotFound.
 func (r *Registry) GetList(seq uint64) (List, error) {
-	var l List
-	name := row(listPrefix, seq)
-	sealed, err := r.get(name)
+	name := listName + number(seq)
+	sealed, err := r.store.Noted(name)
 	if err != nil {
-		return l, err
+		return List{}, err
 	}
-	return l, r.unsealJSON(name, sealed, &l)
+	return r.list(name, sealed)
 }
 
 // LastList returns the newest list, or ErrNotFound.
 func (r *Registry) LastList() (List, error) {
-	from, to := kv.Prefix([]byte(listPrefix))
-	k, v, err := r.kv.Last(from, to)
-	if errors.Is(err, kv.ErrNotFound) {
-		return List{}, ErrNotFound
-	}
+	name, sealed, err := r.store.LastNoted(listName)
 	if err != nil {
 		return List{}, err
 	}
+	return r.list(name, sealed)
+}
+
+func (r *Registry) list(name string, sealed []byte) (List, error) {
 	var l List
-	return l, r.unsealJSON(k, v, &l)
-}
-
-// NewHolders returns the ordinals that no list has told yet and that are in
-// force at now, at most limit of them.
-func (r *Registry) NewHolders(now time.Time, limit int) ([]*Record, error) {
-	ordinals, err := r.ordinals([]byte(newPrefix))
+	if err := r.unsealJSON(name, sealed, &l); err != nil {
+		return l, err
+	}
+	message := messageName + number(l.Seq)
+	b, err := r.store.Noted(message)
+	if errors.Is(err, ErrNotFound) {
+		return l, nil
+	}
 	if err != nil {
-		return nil, err
+		return l, err
 	}
-	var out []*Record
-	for _, o := range ordinals {
-		if len(out) == limit {
-			break
-		}
-		rec, err := r.Get(o)
-		if err != nil {
-			return nil, err
-		}
-		if rec.State == Issued && rec.Live(now) {
-			out = append(out, rec)
-		}
-	}
-	return out, nil
-}
-
-// GoneHolders returns the ordinals that a list has told and that are no longer
-// in force at now: revoked or expired; ascending, at most limit of them.
-func (r *Registry) GoneHolders(now time.Time, limit int) ([]uint64, error) {
-	out, err := r.ordinals([]byte(gonePrefix))
-	if err != nil {
-		return nil, err
-	}
-	from := []byte(expiryPrefix)
-	to := row(expiryPrefix, uint64(max(now.Unix(), 0))+1)
-	err = r.kv.Scan(from, to, func(k, _ []byte) error {
-		out = append(out, binary.BigEndian.Uint64(k[len(k)-8:]))
-		return nil
-	})
-	slices.Sort(out)
-	return out[:min(len(out), limit)], err
-}
-
-// CountLive returns how many certificates are in force at now: issued, not
-// revoked, not expired. It counts rows of the queues and the expiry index, not
-// records, and so checks what a list says of itself.
-func (r *Registry) CountLive(now time.Time) (uint64, error) {
-	fresh, err := r.NewHolders(now, math.MaxInt)
-	if err != nil {
-		return 0, err
-	}
-	n := uint64(len(fresh))
-	_, to := kv.Prefix([]byte(expiryPrefix))
-	err = r.kv.Scan(row(expiryPrefix, uint64(max(now.Unix(), 0))+1), to, func(_, _ []byte) error {
-		n++
-		return nil
-	})
-	return n, err
-}
-
-// Revocations calls fn for every revocation, in order of ordinals.
-func (r *Registry) Revocations(fn func(Revocation) error) error {
-	from, to := kv.Prefix([]byte(revokedPrefix))
-	return r.kv.Scan(from, to, func(_, v []byte) error {
-		var rv Revocation
-		if err := json.Unmarshal(v, &rv); err != nil {
-			return fmt.Errorf("couldn't read a revocation: %w", err)
-		}
-		return fn(rv)
-	})
+	l.Bytes, err = r.unsealOwn(r.ring.get().Lists, l.Seq, message, b)
+	return l, err
 }
 
 // CRL is the newest list of one partition.
@@ -241,15 +224,13 @@ func (r *Registry) SetCRL(c CRL, d Durability) error {
 	if err != nil {
 		return err
 	}
-	b := r.kv.NewBatch()
-	b.Set([]byte(crlPrefix+c.Partition), v)
-	return b.Commit(bool(d))
+	return r.store.Note(d, map[string][]byte{crlName + c.Partition: v})
 }
 
 // GetCRL returns the newest list of a partition, or ErrNotFound.
 func (r *Registry) GetCRL(partition string) (CRL, error) {
 	var c CRL
-	v, err := r.get([]byte(crlPrefix + partition))
+	v, err := r.store.Noted(crlName + partition)
 	if err != nil {
 		return c, err
 	}

@@ -149,7 +149,7 @@ func (w *world) approve() {
 	w.t.Helper()
 	_, priv, err := ed25519.GenerateKey(rand.Reader)
 	must(w.t, err)
-	body, err := policy.Approve(policy.Shipped(), priv)
+	body, err := policy.Approve(policy.ShippedProposal(), priv)
 	must(w.t, err)
 	cw, err := ledger.NewWriter(ctx, w.engine, entry.ByCouncil, w.clock.now)
 	must(w.t, err)

@@ -4,48 +4,101 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 
 	"github.com/sukashi-project/sukashi/ledger/entry"
+	"github.com/sukashi-project/sukashi/policy/rules"
 )
 
-// approvalContext is signed in front of the bundle digest, so that an approval
+// approvalContext is signed in front of the two digests, so that an approval
 // can't be taken for a council member's signature on anything else.
 const approvalContext = "sukashi/v1/policy.approved\n"
 
-func approvalMessage(bundle entry.Digest) []byte {
-	return append([]byte(approvalContext), bundle[:]...)
+// Proposal is what a council has before it: a bundle, and the certificate that
+// proves it (package policy/rules/prove).
+type Proposal struct {
+	Bundle Bundle
+	Proof  []byte // the proof certificate's bytes
 }
 
-// Approve signs the bundle's digest with each council member's key and returns
-// the body of policy.approved (promise P5). The signed bytes are
-// "sukashi/v1/policy.approved\n" and the 32 bytes of the digest.
-func Approve(b Bundle, members ...ed25519.PrivateKey) (entry.PolicyApproved, error) {
-	out := entry.PolicyApproved{Bundle: b.Digest, Capabilities: b.Capabilities, Grammar: b.Grammar, Scanner: b.Scanner}
-	for _, k := range members {
-		if len(k) != ed25519.PrivateKeySize {
-			return entry.PolicyApproved{}, errors.New("a council key has the wrong size")
-		}
-		pub, ok := k.Public().(ed25519.PublicKey)
-		if !ok {
-			return entry.PolicyApproved{}, errors.New("a council key is not an Ed25519 key")
-		}
-		out.Approvals = append(out.Approvals, entry.Approval{
-			Key: base64.StdEncoding.EncodeToString(pub),
-			Sig: base64.StdEncoding.EncodeToString(ed25519.Sign(k, approvalMessage(b.Digest))),
-		})
+// ShippedProposal is the bundle that this program carries, with its proof.
+func ShippedProposal() Proposal { return Proposal{Bundle: Shipped(), Proof: rules.ShippedProof()} }
+
+// check refuses a proof that is another bundle's or says that it failed.
+// Whether the proof is true is told by proving again (prove.Again).
+func (p Proposal) check() error {
+	var c struct {
+		Holds  bool         `json:"holds"`
+		Bundle entry.Digest `json:"bundle"`
 	}
+	if err := json.Unmarshal(p.Proof, &c); err != nil {
+		return fmt.Errorf("couldn't read the proof certificate: %w", err)
+	}
+	if c.Bundle != p.Bundle.Digest {
+		return errors.New("the proof certificate is for another policy bundle")
+	}
+	if !c.Holds {
+		return errors.New("the proof certificate says that the policy bundle is not proved")
+	}
+	return nil
+}
+
+func approvalMessage(bundle, proof entry.Digest) []byte {
+	return append(append([]byte(approvalContext), bundle[:]...), proof[:]...)
+}
+
+// Sign is one council member's approval: an Ed25519 signature over
+// "sukashi/v1/policy.approved\n", the 32 bytes of the bundle's digest and the
+// 32 bytes of the proof certificate's. It fails for a proof that is another
+// bundle's or failed.
+func (p Proposal) Sign(member ed25519.PrivateKey) (entry.Approval, error) {
+	if err := p.check(); err != nil {
+		return entry.Approval{}, err
+	}
+	if len(member) != ed25519.PrivateKeySize {
+		return entry.Approval{}, errors.New("a council key has the wrong size")
+	}
+	pub, ok := member.Public().(ed25519.PublicKey)
+	if !ok {
+		return entry.Approval{}, errors.New("a council key is not an Ed25519 key")
+	}
+	return entry.Approval{
+		Key: base64.StdEncoding.EncodeToString(pub),
+		Sig: base64.StdEncoding.EncodeToString(ed25519.Sign(member, approvalMessage(p.Bundle.Digest, entry.Sum(p.Proof)))),
+	}, nil
+}
+
+// Approved is the body of policy.approved with these approvals (promise P5).
+// Whether they are enough and the council's is VerifyApprovals' to say.
+func (p Proposal) Approved(approvals ...entry.Approval) (entry.PolicyApproved, error) {
+	out := entry.PolicyApproved{Approvals: approvals, Bundle: p.Bundle.Digest, Capabilities: p.Bundle.Capabilities,
+		Grammar: p.Bundle.Grammar, Proof: entry.Sum(p.Proof), Scanner: p.Bundle.Scanner}
 	if err := out.Validate(); err != nil {
 		return entry.PolicyApproved{}, fmt.Errorf("couldn't approve the policy bundle: %w", err)
 	}
 	return out, nil
 }
 
+// Approve has each of the council's members sign, where all keys are in one
+// hand: in tests and in the story.
+func Approve(p Proposal, members ...ed25519.PrivateKey) (entry.PolicyApproved, error) {
+	var approvals []entry.Approval
+	for _, k := range members {
+		a, err := p.Sign(k)
+		if err != nil {
+			return entry.PolicyApproved{}, err
+		}
+		approvals = append(approvals, a)
+	}
+	return p.Approved(approvals...)
+}
+
 // VerifyApprovals checks that at least k different members of the council
-// signed the bundle digest. Every approval in the body must be a valid one of
-// a member, and none may appear twice: an approval that can't be explained
-// makes the whole entry suspect.
+// signed the digests of bundle and proof. Every approval in the body must be a
+// valid one of a member, and none may appear twice: an approval that can't be
+// explained makes the whole entry suspect.
 func VerifyApprovals(body entry.PolicyApproved, k int, members []ed25519.PublicKey) error {
 	if k < 1 || k > len(members) {
 		return errors.New("the number of approvals asked for is not between 1 and the number of members")
@@ -60,7 +113,7 @@ func VerifyApprovals(body entry.PolicyApproved, k int, members []ed25519.PublicK
 			return errors.New("an approval is by a key that is not a council member's")
 		}
 		sig, err := base64.StdEncoding.Strict().DecodeString(a.Sig)
-		if err != nil || !ed25519.Verify(pub, approvalMessage(body.Bundle), sig) {
+		if err != nil || !ed25519.Verify(pub, approvalMessage(body.Bundle, body.Proof), sig) {
 			return errors.New("an approval's signature is not valid")
 		}
 		if seen[string(pub)] {

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -157,7 +158,7 @@ func TestApprovals(t *testing.T) {
 		k := ed25519.NewKeyFromSeed(slices.Repeat([]byte{byte(i)}, 32))
 		keys, members = append(keys, k), append(members, k.Public().(ed25519.PublicKey))
 	}
-	b := policy.Shipped()
+	b := policy.ShippedProposal()
 	body, err := policy.Approve(b, keys[0], keys[1])
 	if err != nil {
 		t.Fatal(err)
@@ -165,7 +166,7 @@ func TestApprovals(t *testing.T) {
 	if err := policy.VerifyApprovals(body, 2, members); err != nil {
 		t.Error(err)
 	}
-	if err := policy.VerifyBundle(body, b); err != nil {
+	if err := policy.VerifyBundle(body, b.Bundle); err != nil {
 		t.Error(err)
 	}
 	if policy.VerifyApprovals(body, 3, members) == nil {
@@ -180,8 +181,22 @@ func TestApprovals(t *testing.T) {
 	}
 	other := body
 	other.Bundle[5] ^= 1
-	if policy.VerifyApprovals(other, 2, members) == nil || policy.VerifyBundle(other, b) == nil {
+	if policy.VerifyApprovals(other, 2, members) == nil || policy.VerifyBundle(other, b.Bundle) == nil {
 		t.Error("approvals carry over to another bundle")
+	}
+	other = body
+	other.Proof[5] ^= 1
+	if policy.VerifyApprovals(other, 2, members) == nil {
+		t.Error("approvals carry over to another proof")
+	}
+	for name, proof := range map[string]string{
+		"no proof":              "",
+		"another bundle's":      strings.Replace(string(b.Proof), b.Bundle.Digest.String(), strings.Repeat("0", 63)+"1", 1),
+		"one that doesn't hold": strings.Replace(string(b.Proof), `"holds": true`, `"holds": false`, 1),
+	} {
+		if _, err := policy.Approve(policy.Proposal{Bundle: b.Bundle, Proof: []byte(proof)}, keys[0]); err == nil {
+			t.Errorf("%s is signed", name)
+		}
 	}
 	if _, err := policy.Approve(b); err == nil {
 		t.Error("no approvals at all pass")

@@ -39,7 +39,7 @@ func gathered(ctx context.Context, w *world.World) (audit.Source, error) {
 	if err != nil {
 		return audit.Source{}, err
 	}
-	replayer, err := policy.NewReplayer(ctx, w.Bundle)
+	replayer, err := policy.NewReplayer(ctx, w.Rules.Bundle)
 	if err != nil {
 		return audit.Source{}, err
 	}
@@ -51,7 +51,7 @@ func gathered(ctx context.Context, w *world.World) (audit.Source, error) {
 		Log: c, Checkpoint: cp, Policy: w.Ledger.Policy,
 		Issuers:      []audit.File{{Name: "issuer.pem", Bytes: w.CA.Ceremony.Issuer}},
 		Certificates: certificates(w), CRLs: lists(w), OCSP: answers(ctx, w), Journal: journal,
-		Council: w.Members.Keys, Threshold: len(w.Members.Keys),
+		Council: w.Members.Keys, Threshold: len(w.Members.Keys), Proofs: []audit.File{{Name: "policy/shipped.proof", Bytes: w.Rules.Proof}},
 		Replay: replayer.Replay, Receipt: c.Proof,
 	}, nil
 }
@@ -309,7 +309,8 @@ func (t *teller) writeMaterial(ctx context.Context, out string) error {
 	for _, k := range t.w.Members.Keys {
 		fmt.Fprintln(&keys, base64.StdEncoding.EncodeToString(k))
 	}
-	for name, b := range map[string][]byte{"signing.journal": lines.Bytes(), "council.keys": keys.Bytes(), "policy.bundle": t.w.Bundle.Bytes} {
+	for name, b := range map[string][]byte{"signing.journal": lines.Bytes(), "council.keys": keys.Bytes(),
+		"policy/shipped.bundle": t.w.Rules.Bundle.Bytes, "policy/shipped.proof": t.w.Rules.Proof} {
 		if err := os.WriteFile(filepath.Join(out, name), b, 0o644); err != nil {
 			return fmt.Errorf("couldn't write %s: %w", name, err)
 		}

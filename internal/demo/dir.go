@@ -87,7 +87,7 @@ func Prepare(root string) (Dir, error) {
 			return d, fmt.Errorf("couldn't create a directory: %w", err)
 		}
 	}
-	for _, sub := range []string{"entries", "certs", "checkpoints", "crl", "ocsp", "receipts", "applications"} {
+	for _, sub := range []string{"entries", "certs", "checkpoints", "crl", "ocsp", "policy", "receipts", "applications"} {
 		if err := os.MkdirAll(filepath.Join(d.Out(), sub), 0o755); err != nil {
 			return d, fmt.Errorf("couldn't create a directory: %w", err)
 		}

@@ -226,7 +226,7 @@ func (s *stage) twinTBS() ([]byte, *entry.CertIntent, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	d := entry.Decision{Allow: true, Bundle: s.w.Bundle.Digest, Codes: []string{}, Engine: "none", Facts: "ff", Policy: 1, Ruleset: "issue"}
+	d := entry.Decision{Allow: true, Bundle: s.w.Rules.Bundle.Digest, Codes: []string{}, Engine: "none", Facts: "ff", Policy: 1, Ruleset: "issue"}
 	return tbs, &entry.CertIntent{Decision: d, Issuer: issuer.Key, Municipality: place.Code, Profile: p.Digest(),
 		Serial: hex.EncodeToString(serial), Subject: real.Subject, TBS: entry.Sum(tbs)}, nil
 }

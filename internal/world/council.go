@@ -19,8 +19,8 @@ type Council struct {
 	Writer *ledger.Writer
 }
 
-// approvePolicy has every council member sign the shipped bundle and puts it
-// into force: the rules are in the log before they decide anything (P5).
+// approvePolicy has every council member sign the shipped bundle and its proof
+// and puts it into force: the rules are in the log before they decide anything (P5).
 func (w *World) approvePolicy(ctx context.Context) error {
 	c := &Council{}
 	for range w.Council {
@@ -32,8 +32,8 @@ func (w *World) approvePolicy(ctx context.Context) error {
 		c.keys = append(c.keys, key)
 	}
 	w.Members = c
-	w.Bundle = policy.Shipped()
-	body, err := policy.Approve(w.Bundle, c.keys...)
+	w.Rules = policy.ShippedProposal()
+	body, err := policy.Approve(w.Rules, c.keys...)
 	if err != nil {
 		return fmt.Errorf("couldn't approve the policy: %w", err)
 	}
@@ -54,5 +54,5 @@ func (w *World) approvePolicy(ctx context.Context) error {
 
 // decider is a role's own compiled copy of the rules in force.
 func (w *World) decider(ctx context.Context) (*policy.Decider, error) {
-	return policy.NewDecider(ctx, w.Bundle, w.PolicyIndex)
+	return policy.NewDecider(ctx, w.Rules.Bundle, w.PolicyIndex)
 }

@@ -62,8 +62,8 @@ type World struct {
 	Ledger *LedgerNode
 	CA     *CANode
 	Juki   *JukiNode
-	// Bundle and PolicyIndex name the policy in force.
-	Bundle      policy.Bundle
+	// Rules and PolicyIndex name the policy in force.
+	Rules       policy.Proposal
 	PolicyIndex uint64
 	Members     *Council
 

@@ -150,7 +150,7 @@ func (b *KeyRetired) Validate() error {
 }
 
 // Approval is one council member's Ed25519 signature over the SHA-256 of the
-// policy bundle.
+// policy bundle and of its proof certificate.
 type Approval struct {
 	Key string `json:"key"` // base64 of the 32-byte Ed25519 public key
 	Sig string `json:"sig"` // base64 of the 64-byte signature
@@ -162,6 +162,7 @@ type PolicyApproved struct {
 	Bundle       Digest     `json:"bundle"`       // digest of the bundle's bytes
 	Capabilities Digest     `json:"capabilities"` // digest of the OPA capabilities list
 	Grammar      Digest     `json:"grammar"`      // digest of the notice grammars
+	Proof        Digest     `json:"proof"`        // digest of the proof certificate that the council had before it
 	Scanner      Digest     `json:"scanner"`      // digest of the residual-text scanner's tables
 }
 
@@ -178,7 +179,7 @@ func (b *PolicyApproved) Validate() error {
 			return err
 		}
 	}
-	return firstError(set("bundle", b.Bundle), set("capabilities", b.Capabilities), set("grammar", b.Grammar), set("scanner", b.Scanner))
+	return firstError(set("bundle", b.Bundle), set("capabilities", b.Capabilities), set("grammar", b.Grammar), set("proof", b.Proof), set("scanner", b.Scanner))
 }
 
 // CertIntent announces a certificate before it is signed (promise P2).

@@ -135,7 +135,7 @@ func TestMarshalRefuses(t *testing.T) {
 	key := strings.Repeat("A", 43) + "="
 	sig := strings.Repeat("A", 86) + "=="
 	approved := func(a ...Approval) *PolicyApproved {
-		return &PolicyApproved{Approvals: a, Bundle: d, Capabilities: d, Grammar: d, Scanner: d}
+		return &PolicyApproved{Approvals: a, Bundle: d, Capabilities: d, Grammar: d, Proof: d, Scanner: d}
 	}
 	for name, b := range map[string]Body{
 		"no body":                    nil,

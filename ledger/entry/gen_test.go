@@ -96,7 +96,7 @@ func (d g) body(k Kind) Body {
 	case KindCrossRevoked:
 		return &CrossRevoked{Ground: d.pick(GroundIssuerKey, GroundRenewed, GroundRequest), Issuer: d.digest(), Record: d.digest(), Recorded: d.time(), Serial: d.hex(20)}
 	case KindPolicyApproved:
-		b := &PolicyApproved{Bundle: d.digest(), Capabilities: d.digest(), Grammar: d.digest(), Scanner: d.digest()}
+		b := &PolicyApproved{Bundle: d.digest(), Capabilities: d.digest(), Grammar: d.digest(), Proof: d.digest(), Scanner: d.digest()}
 		for range rapid.IntRange(1, 4).Draw(d.t, "approvals") {
 			b.Approvals = append(b.Approvals, Approval{d.bytes64(32), d.bytes64(64)})
 		}

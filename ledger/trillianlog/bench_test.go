@@ -17,7 +17,7 @@ import (
 // benchEntry makes an entry of about 1 KiB: a policy.approved with three
 // approvals.
 func benchEntry(b testing.TB, by string, seq uint64) []byte {
-	body := &entry.PolicyApproved{Bundle: digest(seq), Capabilities: digest(1, seq), Grammar: digest(2, seq), Scanner: digest(3, seq)}
+	body := &entry.PolicyApproved{Bundle: digest(seq), Capabilities: digest(1, seq), Grammar: digest(2, seq), Proof: digest(4, seq), Scanner: digest(3, seq)}
 	for i := range 3 {
 		d := digest(uint64(i), seq)
 		body.Approvals = append(body.Approvals, entry.Approval{

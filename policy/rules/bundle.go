@@ -70,6 +70,14 @@ func (b Bundle) Files() map[string][]byte { return maps.Clone(b.files) }
 //go:embed bundle
 var shipped embed.FS
 
+//go:embed proof.json
+var shippedProof []byte
+
+// ShippedProof returns the proof certificate of the shipped bundle, as the
+// project's tests made it (package policy/rules/prove). Nobody has to believe
+// it: sukashi policy prove makes it again.
+func ShippedProof() []byte { return bytes.Clone(shippedProof) }
+
 // Shipped returns the bundle that this program carries. Two programs built
 // from the same sources carry the same bytes.
 func Shipped() Bundle {

@@ -97,6 +97,8 @@ type Source struct {
 	Council []ed25519.PublicKey
 	// Threshold is how many of them must approve a policy; 0 means 1.
 	Threshold int
+	// Proofs are the proof certificates of policy bundles, as handed over.
+	Proofs []File
 
 	// Replay decides a logged decision again from its facts (package
 	// review/replay); an error means that the answer differs, or, when it has a

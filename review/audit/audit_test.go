@@ -77,7 +77,7 @@ func TestLogAlone(t *testing.T) {
 	s := w.source()
 	r, err := Audit(context.Background(), Source{Log: s.Log, Checkpoint: s.Checkpoint, Policy: s.Policy}, Options{Now: w.now})
 	must(t, err)
-	for _, code := range []string{"KEY-2", "CRT-5", "CRT-6", "CRT-7", "CRT-8", "CRT-9", "CRL-3", "CRL-4", "OCS-1", "POL-3"} {
+	for _, code := range []string{"KEY-2", "CRT-5", "CRT-6", "CRT-7", "CRT-8", "CRT-9", "CRL-3", "CRL-4", "OCS-1", "POL-3", "POL-6"} {
 		c, ok := r.Check(code)
 		if !ok || c.Verdict != NotChecked || c.Class != ClassB || c.Reason.JA == "" || c.Reason.EN == "" {
 			t.Errorf("%s: %s %s", code, c.Verdict, c.Class)

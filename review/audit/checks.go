@@ -31,6 +31,7 @@ const (
 	ckReplay
 	ckRuleset
 	ckPolicyNewest
+	ckPolicyProof
 	ckApplication
 	ckOrdinals
 	ckSerials
@@ -96,6 +97,7 @@ func rules() [checkCount]rule {
 		ckReplay:            {"POL-3", "P4", "A-3", say.Text{JA: "記録された判定をもう一度行うと、同じ結果になる", EN: "Deciding every logged decision again gives the same answer"}},
 		ckRuleset:           {"POL-4", "P4", "A-3", say.Text{JA: "判定には、その手続のための規則が使われている", EN: "Each decision used the rule set meant for its act"}},
 		ckPolicyNewest:      {"POL-5", "P5", "A-3", say.Text{JA: "判定には、その時点で最新の規則が使われている", EN: "Each decision used the newest rules in force"}},
+		ckPolicyProof:       {"POL-6", "P4", "A-3", say.Text{JA: "承認された規則には、許されてはならないものが許されないことの証明書がある", EN: "Approved rules come with the certificate which proves that nothing forbidden is allowed"}},
 		ckApplication:       {"APP-1", "P2", "B-1", say.Text{JA: "すべての発行予告に、本人の申請と本人確認(実在性・本人性)の事実に基づく許可の判定がある", EN: "Every announced certificate has a decision that allows it on the facts of application and identity check"}},
 		ckOrdinals:          {"CRT-1", "P2", "B-1", say.Text{JA: "発行予告の番号に、抜けも重なりもない", EN: "The numbers of announced certificates have no gap and no double"}},
 		ckSerials:           {"CRT-2", "P2", "B-2", say.Text{JA: "同じ発行番号が二度使われていない", EN: "No serial number is used twice"}},

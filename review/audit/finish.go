@@ -37,7 +37,7 @@ func (a *auditor) result(cp *proof.Checkpoint) *Result {
 	r.Origin, r.Size, r.Checkpoint, r.Now = cp.Origin, a.size, cp, a.o.Now.UTC()
 	r.From, r.To, r.Kinds = a.first, a.newest, a.kinds
 	for _, p := range a.policies {
-		r.Policies = append(r.Policies, PolicyFigure{Index: p.index, At: p.at, Bundle: p.bundle, Approvals: p.approvals, Decisions: p.used})
+		r.Policies = append(r.Policies, PolicyFigure{Index: p.index, At: p.at, Bundle: p.bundle, Approvals: p.approvals, Decisions: p.used, Proof: p.proof, Proved: p.proved})
 	}
 	r.Times = TimeFigures{
 		Answer: spread(a.times.answer), Record: spread(a.times.record), Publish: spread(a.times.publish),

@@ -11,23 +11,28 @@ import (
 	"github.com/sukashi-project/sukashi/ledger/entry"
 )
 
-// approvalPrefix is signed in front of the bundle digest's 32 bytes.
+// approvalPrefix is signed in front of the digests of bundle and proof.
 const approvalPrefix = "sukashi/v1/policy.approved\n"
+
+func approvalMessage(bundle, proof entry.Digest) []byte {
+	return append(append([]byte(approvalPrefix), bundle[:]...), proof[:]...)
+}
 
 // policyState is one policy.approved entry.
 type policyState struct {
-	index     uint64
-	at        entry.Time
-	bundle    entry.Digest
-	approvals int
-	used      uint64
+	index         uint64
+	at            entry.Time
+	bundle, proof entry.Digest
+	proved        *ProofFigure
+	approvals     int
+	used          uint64
 }
 
 func (a *auditor) policyApproved(it *item, b *entry.PolicyApproved) {
 	a.count(ckPolicyApproval)
 	valid, bad := map[string]bool{}, 0
 	for _, ap := range b.Approvals {
-		if a.approvalHolds(b.Bundle, ap) && !valid[ap.Key] {
+		if a.approvalHolds(b, ap) && !valid[ap.Key] {
 			valid[ap.Key] = true
 		} else {
 			bad++
@@ -42,11 +47,39 @@ func (a *auditor) policyApproved(it *item, b *entry.PolicyApproved) {
 		a.warn(ckPolicyApproval, text("記録 %d の承認は、ログに登録された鍵で確かめました。審議会自身が控えた鍵で確かめ直す必要があります。",
 			"The approvals at entry %d were checked with keys taken from the log; check them again with the keys that the council keeps itself.", it.index), it.index)
 	}
-	a.policies = append(a.policies, policyState{index: it.index, at: it.e.At, bundle: b.Bundle, approvals: len(valid)})
+	a.policies = append(a.policies, policyState{index: it.index, at: it.e.At, bundle: b.Bundle, approvals: len(valid),
+		proof: b.Proof, proved: a.policyProof(it, b)})
+}
+
+// policyProof looks at the proof certificate that the council had before it:
+// is it at hand, this bundle's, and does it say that the rules hold? Proving
+// again is for whoever doubts it (sukashi policy prove --again).
+func (a *auditor) policyProof(it *item, b *entry.PolicyApproved) *ProofFigure {
+	if a.src.Proofs == nil {
+		a.skip(ckPolicyProof, "規則の証明書が渡されていません。", "No proof certificate was handed over.")
+		return nil
+	}
+	a.count(ckPolicyProof)
+	i := slices.IndexFunc(a.src.Proofs, func(f File) bool { return entry.Sum(f.Bytes) == b.Proof })
+	if i < 0 {
+		a.warn(ckPolicyProof, text("記録 %d の規則の証明書が手元にありません。", "The proof certificate of the rules approved at entry %d is not at hand.", it.index), it.index)
+		return nil
+	}
+	f, err := parseProof(a.src.Proofs[i].Bytes)
+	switch {
+	case err != nil:
+		a.fail(ckPolicyProof, text("記録 %d の規則の証明書を読み取れません。", "The proof certificate of the rules approved at entry %d can't be read.", it.index), it.index)
+		return nil
+	case f.bundle != b.Bundle:
+		a.fail(ckPolicyProof, text("記録 %d の規則の証明書は、別の規則のものです。", "The proof certificate of the rules approved at entry %d is for other rules.", it.index), it.index)
+	case !f.Holds:
+		a.fail(ckPolicyProof, text("記録 %d の規則は、証明書によれば証明できていません。", "The rules approved at entry %d are not proved, says their own certificate.", it.index), it.index)
+	}
+	return f
 }
 
 // approvalHolds checks one signature by a key of the council.
-func (a *auditor) approvalHolds(bundle entry.Digest, ap entry.Approval) bool {
+func (a *auditor) approvalHolds(b *entry.PolicyApproved, ap entry.Approval) bool {
 	key, err := base64.StdEncoding.Strict().DecodeString(ap.Key)
 	if err != nil || len(key) != ed25519.PublicKeySize {
 		return false
@@ -55,7 +88,7 @@ func (a *auditor) approvalHolds(bundle entry.Digest, ap entry.Approval) bool {
 	if err != nil || !a.councilKey(key) {
 		return false
 	}
-	return ed25519.Verify(key, append([]byte(approvalPrefix), bundle[:]...), sig)
+	return ed25519.Verify(key, approvalMessage(b.Bundle, b.Proof), sig)
 }
 
 // councilKey reports whether the key is the council's: from the caller's list,

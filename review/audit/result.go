@@ -149,6 +149,8 @@ type PolicyFigure struct {
 	Bundle    entry.Digest
 	Approvals int    // valid approvals by known council keys
 	Decisions uint64 // decisions that name it
+	Proof     entry.Digest
+	Proved    *ProofFigure // nil: the certificate is not at hand or can't be read
 }
 
 // SecurityFigure is one security.event entry.

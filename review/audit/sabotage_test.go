@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
@@ -393,6 +394,19 @@ var issueSabotages = []sabotage{
 		w.entries[len(w.entries)-1].Body.(*entry.NoticeSent).Decision.Ruleset = "issue"
 		w.revoke(4, entry.GroundChange, w.receive(n, d))
 	})},
+	{name: "a proof that is not at hand", want: "POL-6", do: after(func(w *world) { w.approve(other, w.council...) }),
+		src: func(_ *world, s *Source) { s.Proofs = s.Proofs[:1] }},
+	{name: "another bundle's proof", want: "POL-6", do: after(func(w *world) { w.approveProved(other, proofFile(w.bundle), w.council...) })},
+	{name: "a proof that failed", want: "POL-6", do: after(func(w *world) {
+		w.approveProved(other, spoilt(proofFile(other), `"holds":true`, `"holds":false`), w.council...)
+	})},
+	{name: "a proof with a way left to allow", want: "POL-6", do: after(func(w *world) {
+		w.approveProved(other, spoilt(proofFile(other), `[0,0]`, `[0,1]`), w.council...)
+	})},
+	{name: "a proof with two cases allowed", want: "POL-6", do: after(func(w *world) {
+		w.approveProved(other, spoilt(proofFile(other), `"allowed":1`, `"allowed":2`), w.council...)
+	})},
+	{name: "a proof that can't be read", want: "POL-6", do: after(func(w *world) { w.approveProved(other, File{"x", []byte("{}")}, w.council...) })},
 	{name: "old rules after newer ones", want: "POL-5", do: after(func(w *world) {
 		old, bundle := w.policy, w.bundle
 		w.approve(other, w.council...)
@@ -462,4 +476,9 @@ type shorter struct {
 
 func (s shorter) Entries(ctx context.Context, from, to uint64, fn func(uint64, []byte) error) error {
 	return s.w.Entries(ctx, from, min(to, uint64(len(s.w.entries))-s.less), fn)
+}
+
+// spoilt is a file with one thing exchanged.
+func spoilt(f File, from, to string) File {
+	return File{f.Name, bytes.Replace(f.Bytes, []byte(from), []byte(to), 1)}
 }

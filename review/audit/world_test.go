@@ -63,6 +63,7 @@ type world struct {
 	resp     *testca.Responder
 	earlier  [][]byte
 	openings []Opening
+	proofs   []File
 	replay   func(context.Context, entry.Decision) error
 }
 
@@ -147,12 +148,23 @@ func (w *world) ask(ord uint64, change func(*ocsp.Response)) {
 	w.ocsps = append(w.ocsps, File{fmt.Sprintf("ocsp/%d.der", len(w.ocsps)), w.ca.Answer(w.t, w.resp, a)})
 }
 
+// proofFile is a proof certificate as the council has it before it.
+func proofFile(bundle entry.Digest) File {
+	return File{"policy/rules.proof", fmt.Appendf(nil, `{"v":1,"holds":true,"bundle":%q,"tools":{"opa":"opa-1.22.2"},"rulesets":[{"facts":["a","b"],"conditions":[0,0],"enumerated":4,"allowed":1}],`+
+		`"grammars":[{"freeBits":0,"outsideRun":2}],"mutations":{"total":9,"noticed":9}}`, bundle.String())}
+}
+
 func (w *world) approve(bundle entry.Digest, by ...ed25519.PrivateKey) {
-	b := &entry.PolicyApproved{Bundle: bundle, Capabilities: entry.Sum([]byte("c")), Grammar: entry.Sum([]byte("g")), Scanner: entry.Sum([]byte("s"))}
+	w.approveProved(bundle, proofFile(bundle), by...)
+}
+
+func (w *world) approveProved(bundle entry.Digest, proof File, by ...ed25519.PrivateKey) {
+	w.proofs = append(w.proofs, proof)
+	b := &entry.PolicyApproved{Bundle: bundle, Capabilities: entry.Sum([]byte("c")), Grammar: entry.Sum([]byte("g")), Proof: entry.Sum(proof.Bytes), Scanner: entry.Sum([]byte("s"))}
 	for _, k := range by {
 		b.Approvals = append(b.Approvals, entry.Approval{
 			Key: base64.StdEncoding.EncodeToString(k.Public().(ed25519.PublicKey)),
-			Sig: base64.StdEncoding.EncodeToString(ed25519.Sign(k, append([]byte(approvalPrefix), bundle[:]...))),
+			Sig: base64.StdEncoding.EncodeToString(ed25519.Sign(k, approvalMessage(bundle, b.Proof))),
 		})
 	}
 	w.policy = w.add(entry.ByCouncil, b)
@@ -416,7 +428,7 @@ func (w *world) source() Source {
 	s := Source{Log: w, Checkpoint: w.checkpoint(), Policy: p, Earlier: w.earlier,
 		Issuers:      []File{{"issuer.pem", w.ca.DER}},
 		Certificates: FileList(w.certs...), CRLs: FileList(w.crls...), OCSP: FileList(w.ocsps...), Journal: &w.journal,
-		Openings: w.openings, Threshold: 2, Replay: w.replay}
+		Openings: w.openings, Threshold: 2, Replay: w.replay, Proofs: w.proofs}
 	for _, k := range w.council {
 		s.Council = append(s.Council, k.Public().(ed25519.PublicKey))
 	}

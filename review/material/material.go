@@ -13,7 +13,8 @@
 //	DIR/crl/*.crl         revocation lists
 //	DIR/ocsp/*.der        OCSP answers
 //	DIR/signing.journal   "index digest" lines
-//	DIR/policy.bundle     the bundle that decided
+//	DIR/policy/*.bundle   the bundles that decided, side by side
+//	DIR/policy/*.proof    their proof certificates
 //	DIR/council.keys      base64 Ed25519 keys, one a line
 //
 // The files are believed in nothing; package audit checks them all against the
@@ -93,17 +94,29 @@ func earlier(dir string, src *audit.Source) error {
 	return err
 }
 
-// decisions lets every decision be decided again, with the bundle at hand.
+// decisions lets every decision be decided again, with the bundles at hand:
+// the one in force and those in force before.
 func decisions(ctx context.Context, dir string, src *audit.Source) error {
-	b, err := may(dir, "policy.bundle")
-	if err != nil || b == nil {
+	var bundles []rules.Bundle
+	err := each(files(dir, "policy", "*.bundle"), func(f audit.File) error {
+		b, err := rules.ParseBundle(f.Bytes)
+		if err != nil {
+			return say.New("material.bundle", f.Name+" を読み取れません。", f.Name+" can't be read.").Because(err)
+		}
+		bundles = append(bundles, b)
+		return nil
+	})
+	if err != nil {
 		return err
 	}
-	bundle, err := rules.ParseBundle(b)
-	if err != nil {
-		return say.New("material.bundle", "policy.bundle を読み取れません。", "policy.bundle can't be read.").Because(err)
+	err = each(files(dir, "policy", "*.proof"), func(f audit.File) error {
+		src.Proofs = append(src.Proofs, f)
+		return nil
+	})
+	if err != nil || len(bundles) == 0 {
+		return err
 	}
-	r, err := replay.New(ctx, bundle)
+	r, err := replay.New(ctx, bundles...)
 	if err != nil {
 		return err
 	}
@@ -151,6 +164,14 @@ func may(dir, name string) ([]byte, error) {
 		return nil, fmt.Errorf("couldn't read %s: %w", name, err)
 	}
 	return b, nil
+}
+
+// each calls fn for every file, none when there are none.
+func each(fs audit.Files, fn func(audit.File) error) error {
+	if fs == nil {
+		return nil
+	}
+	return fs(fn)
 }
 
 func files(dir, sub, pattern string) audit.Files {

@@ -231,7 +231,7 @@ func (b *builder) rest() {
 		return cmp.Compare(b2i(x.Partition != "full"), b2i(y.Partition != "full"))
 	})
 	for _, p := range b.r.Policies {
-		rep.Policies = append(rep.Policies, Policy{Index: p.Index, At: p.At, Bundle: p.Bundle, Approvals: uint64(p.Approvals), Decisions: p.Decisions})
+		rep.Policies = append(rep.Policies, Policy{Index: p.Index, At: p.At, Bundle: p.Bundle, Approvals: uint64(p.Approvals), Decisions: p.Decisions, Proof: p.Proof, Proved: provedText(p.Proved)})
 	}
 	rep.Sample = Sample{Draws: []Draw{}, Opened: []Opened{}}
 	for _, d := range b.r.Draws {

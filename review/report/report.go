@@ -196,6 +196,8 @@ type Policy struct {
 	Bundle    entry.Digest `json:"bundle"`
 	Approvals uint64       `json:"approvals"`
 	Decisions uint64       `json:"decisions"`
+	Proof     entry.Digest `json:"proof"`  // digest of the proof certificate that the council approved with it
+	Proved    Text         `json:"proved"` // what that certificate says
 }
 
 // Security is one security event in the log.

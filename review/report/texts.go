@@ -1,6 +1,12 @@
 package report
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/sukashi-project/sukashi/review/audit"
+)
 
 // points are the review items as put to the council (DOMAIN 5.3), and the log
 // itself, on which every other verdict rests.
@@ -96,3 +102,21 @@ var terms = []Term{
 	{JA: "発行予告", EN: "intent", Text: Text{JA: "署名する前に、これから発行する証明書の内容のハッシュ値をログに載せること。", EN: "Logging the hash of a certificate's content before it is signed."}},
 	{JA: "判定区分", EN: "class", Text: Text{JA: "A 安全であることが確認されたもの、B 運用状況により確認が必要なもの、C 独自の対策・支援により安全が保たれるもの、D 安全性が確認できていないもの。", EN: "A confirmed safe; B to be confirmed from how it is operated; C safe given own measures or support; D safety not confirmed."}},
 }
+
+// provedText says what the proof certificate of a rule bundle says.
+func provedText(p *audit.ProofFigure) Text {
+	switch {
+	case p == nil:
+		return Text{JA: "証明書が手元にないか、読み取れません。", EN: "The certificate is not at hand or can't be read."}
+	case !p.Holds:
+		return Text{JA: "証明書は、規則が証明できていないと述べています。", EN: "The certificate says that the rules are not proved."}
+	}
+	return Text{
+		JA: fmt.Sprintf("%d 種の手続の %d の事実は、どれか一つでも欠ければ許可されません。%d 通りを判定し、許可は各手続につき 1 通りでした。通知が「変わった」こと以外に伝えられる量は %s ビット、番号欄の外に続く数字は最大 %d 桁です。規則に誤りを %d 通り入れ、%d 通りに気づきました。",
+			p.Rulesets, p.Facts, p.Decided, bits(p.FreeBits), p.DigitRun, p.Mutants, p.Noticed),
+		EN: fmt.Sprintf("In %d procedures with %d facts, nothing is allowed when any one fact is missing. Of %d cases decided, one for each procedure is allowed. Beyond \"something changed\" a notice can carry %s bits; outside the numbered places no more than %d digits follow each other. Of %d faults put into the rules, %d were noticed.",
+			p.Rulesets, p.Facts, p.Decided, bits(p.FreeBits), p.DigitRun, p.Mutants, p.Noticed),
+	}
+}
+
+func bits(b float64) string { return strconv.FormatFloat(b, 'f', -1, 64) }

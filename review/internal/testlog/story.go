@@ -27,9 +27,10 @@ func Council() ed25519.PublicKey { return keyFrom("council").Public().(ed25519.P
 
 // Approval is the council's approval of a bundle.
 func Approval(bundle entry.Digest) *entry.PolicyApproved {
-	return &entry.PolicyApproved{Bundle: bundle, Capabilities: entry.Sum([]byte("c")), Grammar: entry.Sum([]byte("g")), Scanner: entry.Sum([]byte("s")),
-		Approvals: []entry.Approval{{Key: base64.StdEncoding.EncodeToString(Council()),
-			Sig: base64.StdEncoding.EncodeToString(ed25519.Sign(keyFrom("council"), append([]byte("sukashi/v1/policy.approved\n"), bundle[:]...)))}}}
+	proof := entry.Sum([]byte("p"))
+	signed := append(append([]byte("sukashi/v1/policy.approved\n"), bundle[:]...), proof[:]...)
+	return &entry.PolicyApproved{Bundle: bundle, Capabilities: entry.Sum([]byte("c")), Grammar: entry.Sum([]byte("g")), Proof: proof, Scanner: entry.Sum([]byte("s")),
+		Approvals: []entry.Approval{{Key: base64.StdEncoding.EncodeToString(Council()), Sig: base64.StdEncoding.EncodeToString(ed25519.Sign(keyFrom("council"), signed))}}}
 }
 
 // Size is the number of entries.

@@ -50,6 +50,8 @@ type Body interface {
 	Kind() Kind
 	// Validate reports the first member that is outside its closed domain.
 	Validate() error
+	// members goes along the members in canonical order.
+	members(*codec)
 }
 
 // wire is the member order of JCS: code points of the names, ascending.
@@ -65,20 +67,10 @@ type wire struct {
 // maxSafeInteger is the largest integer that RFC 8785 (an IEEE double) keeps.
 const maxSafeInteger = 1<<53 - 1
 
-// Marshal returns the entry's canonical bytes, which are the leaf of the
-// Merkle tree. It fails when the entry is not valid or larger than MaxSize.
-func (e Entry) Marshal() ([]byte, error) {
-	if e.Body == nil {
-		return nil, errors.New("entry has no body")
-	}
-	if !knownBy(e.By) {
-		return nil, fmt.Errorf("unknown role identifier in by (%d bytes)", len(e.By))
-	}
-	if e.Seq > maxSafeInteger {
-		return nil, errors.New("seq is larger than 2^53-1")
-	}
-	if err := e.Body.Validate(); err != nil {
-		return nil, fmt.Errorf("%s: %w", e.Body.Kind(), err)
+// marshalJSON is Marshal by encoding/json.
+func (e Entry) marshalJSON() ([]byte, error) {
+	if err := e.check(); err != nil {
+		return nil, err
 	}
 	body, err := encode(e.Body)
 	if err != nil {
@@ -88,10 +80,7 @@ func (e Entry) Marshal() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("couldn't encode %s: %w", e.Body.Kind(), err)
 	}
-	if len(b) > MaxSize {
-		return nil, fmt.Errorf("entry of %d bytes is larger than %d", len(b), MaxSize)
-	}
-	return b, nil
+	return within(b)
 }
 
 // encode gives JCS bytes for this package's types: their fields are declared
@@ -133,7 +122,7 @@ func parseWhole(b []byte) (Entry, error) {
 		return Entry{}, fmt.Errorf("body is not the closed shape of %s", w.Kind)
 	}
 	e := Entry{At: w.At, By: w.By, Seq: w.Seq, Body: body}
-	again, err := e.Marshal()
+	again, err := e.marshalJSON()
 	if err != nil {
 		return Entry{}, err
 	}

@@ -1,6 +1,11 @@
 package entry
 
 // For the tests outside the package, which also use package schema.
-var NewBody = newBody
+var (
+	NewBody        = newBody
+	ParseCanonical = parseCanonical
+	ParseWhole     = parseWhole
+	MarshalJSON    = Entry.marshalJSON
+)
 
 const MaxSafeInteger = maxSafeInteger

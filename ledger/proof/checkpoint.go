@@ -106,6 +106,12 @@ func (p *Policy) explain(n *signedNote) ([]line, error) {
 	seen := make(map[*key]bool, len(n.sigs))
 	for i, s := range n.sigs {
 		k, witness := p.find(n.origin, s)
+		if k != nil && witness < 0 && !k.covers(n.size) {
+			return nil, wrong("checkpoint.retired-key", "チェックポイントは、その大きさの木に署名してはならない鍵で署名されています。",
+				"The checkpoint is signed with a key that may not sign trees of its size.", "signature line %d, size %d", i+1, n.size).
+				Hint("ログの鍵は交替しています。信頼方針が新しいか確かめてください。新しければ、古い鍵が盗まれて使われたおそれがあります。",
+					"The log's key was rotated. See whether your trust policy is up to date; if it is, somebody may be using a retired key.")
+		}
 		if k == nil {
 			return nil, wrong("checkpoint.unknown-key", "チェックポイントに、信頼方針にない鍵の署名があります。",
 				"The checkpoint has a signature by a key that the trust policy doesn't list.", "signature line %d", i+1).

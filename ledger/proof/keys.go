@@ -23,7 +23,12 @@ type key struct {
 	vkey     string
 	public   [32]byte
 	verifier note.Verifier
+
+	// A log's key: the tree sizes that it may sign; until 0: no last one.
+	from, until uint64
 }
+
+func (k *key) covers(size uint64) bool { return size >= k.from && (k.until == 0 || size <= k.until) }
 
 // parseKey reads a vkey "name+id+base64(type ‖ key)" of one wanted type.
 // The id is computed again and the key must not be of small order.

@@ -23,7 +23,10 @@ type Log struct {
 	Origin string // key name = checkpoint origin
 	VKey   string
 	URL    string // "" where the policy gives none
-	key    key
+	// From and Until are the tree sizes that this key may sign, both included.
+	// Until is 0 for the origin's newest key, which has no last size.
+	From, Until uint64
+	key         key
 }
 
 // Witness is a witness line of a policy.
@@ -85,20 +88,12 @@ func (p *Policy) Quorum(names ...string) bool {
 	})
 }
 
-// LogOnly is the policy for commit checkpoints: the log's signature and no
-// witness. vkey is the log's verifier key; its name is the origin.
-func LogOnly(vkey string) (*Policy, error) {
-	k, err := parseKey(vkey, typeLog)
-	if err != nil {
-		return nil, say.New("policy.key", "ログの検証鍵を読み取れません。", "The log's verifier key can't be read.").Because(err)
-	}
-	return &Policy{logs: []Log{{Origin: k.verifier.Name(), VKey: vkey, key: k}}}, nil
-}
-
 // ParsePolicy reads a C2SP tlog-policy file of up to MaxFile bytes. Log keys
 // must be Ed25519 (type 0x01), witness keys Ed25519 cosignature/v1 (type
-// 0x04). Beyond the specification it refuses a policy without any log, and a
-// key that is both a log's and a witness's.
+// 0x04). Beyond the specification it refuses a policy without any log, a key
+// that is both a log's and a witness's, and an origin with several keys unless
+// "#until" lines say which tree sizes each may sign (see the package's
+// description of key rotation in docs/formats.md).
 func ParsePolicy(b []byte) (*Policy, error) {
 	pp := policyParser{p: &Policy{}, names: map[string]*group{}, used: map[string]bool{}, keys: map[[32]byte]bool{}}
 	line, err := pp.parse(b)
@@ -145,15 +140,19 @@ func (pp *policyParser) parse(b []byte) (line int, err error) {
 	case len(pp.p.logs) == 0:
 		return len(lines), errors.New("no log line")
 	}
+	if err := chain(pp.p.logs); err != nil {
+		return len(lines), err
+	}
 	return 0, nil
 }
 
 func (pp *policyParser) line(l string) error {
 	f := strings.FieldsFunc(l, func(r rune) bool { return r == ' ' || r == '\t' })
-	if len(f) == 0 || f[0][0] == '#' {
-		return nil
-	}
 	switch {
+	case len(f) > 0 && f[0] == untilMark:
+		return pp.until(f[1:])
+	case len(f) == 0 || f[0][0] == '#':
+		return nil
 	case f[0] == "log" && (len(f) == 2 || len(f) == 3):
 		return pp.log(f[1:])
 	case f[0] == "witness" && (len(f) == 3 || len(f) == 4):

@@ -106,6 +106,7 @@ type Authority struct {
 	issueMu sync.Mutex     // held while a group is announced; before revMu
 	next    uint64         // guarded by issueMu: next ordinal
 	unsure  atomic.Bool    // an append ended without a certain answer
+	settled atomic.Uint64  // how often something unsure was settled
 	mu      sync.Mutex
 	pending map[string]*job // by application id
 

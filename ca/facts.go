@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/sukashi-project/sukashi/ca/counter"
 	"github.com/sukashi-project/sukashi/ca/registry"
@@ -50,48 +51,86 @@ func (a *Authority) refuseNow(code string, cause error) error {
 	return &Refused{Codes: []string{code}, cause: catalogue.Refusal(code).Because(cause)}
 }
 
-// prepare decides on an application and, if it may go on, makes its record and
-// its intent. Only the sequencer calls it, so nothing else can issue between
-// the look at the registry and the intent.
-func (a *Authority) prepare(ctx context.Context, j *job, ordinal uint64, taken claims) error {
+// standing is what the registry says about an application.
+type standing struct {
+	live    int              // certificates in force with the same four attributes, without renewed
+	renewed *registry.Record // the one that the application replaces, or nil
+	keyNew  bool
+}
+
+// prepare decides on applications of which none depends on another (apart) and
+// makes the records and intents of those that may go on; the others are
+// answered. Only the sequencer calls it, so nothing else can issue between the
+// look at the registry and the intent.
+func (a *Authority) prepare(ctx context.Context, group []*job) []*job {
 	now := a.cfg.Now()
+	ready := a.each(group, func(_ int, j *job) error { return a.look(j, now) })
+	ready = a.decideAll(ctx, ready, now)
+	left := ready[:0:0]
+	for _, j := range ready {
+		if j.found.renewed != nil {
+			if _, err := a.revokeRenewed(ctx, j.found.renewed.Ordinal, j.app.Check.Officer); err != nil {
+				a.fail(j, err)
+				continue
+			}
+		}
+		if j.found.live > 0 {
+			// An officer's word that it is another person (twins) set Article 6
+			// aside: how often is for everyone to see, who is not.
+			a.tally.add(now, eventTwin)
+		}
+		left = append(left, j)
+	}
+	return a.decideAll(ctx, left, now)
+}
+
+// decideAll gives out ordinals without a gap. When somebody is refused, those
+// behind move up, which changes their certificates; so it ends with a round in
+// which nobody is.
+func (a *Authority) decideAll(ctx context.Context, group []*job, now time.Time) []*job {
+	for {
+		before := len(group)
+		group = a.each(group, func(i int, j *job) error { return a.decide(ctx, j, a.next+uint64(i), now) })
+		if len(group) == before {
+			return group
+		}
+	}
+}
+
+func (a *Authority) look(j *job, now time.Time) error {
 	live, err := a.reg.LiveByAttributes(j.app.Certified.Attributes(), now)
 	if err != nil {
 		return err
 	}
-	renewed, live, err := a.split(live, j.app)
-	if err != nil {
+	if j.found.renewed, live, err = a.split(live, j.app); err != nil {
 		return err
 	}
+	j.found.live = len(live)
 	_, err = a.reg.ByKey(j.spki)
 	if err != nil && !errors.Is(err, registry.ErrNotFound) {
 		return err
 	}
-	keyNew := err != nil && !taken.keys[j.spki]
-	alone := (len(live) == 0 && !taken.attrs[j.app.Certified.Attributes()]) || j.app.Twin
+	j.found.keyNew = err != nil
+	return nil
+}
+
+// decide makes a job's record and intent for an ordinal and decides on them. A
+// job that has them for this ordinal already keeps them.
+func (a *Authority) decide(ctx context.Context, j *job, ordinal uint64, now time.Time) error {
+	if j.rec != nil && j.rec.Ordinal == ordinal {
+		return nil
+	}
 	buildErr := a.build(j, ordinal, now)
 	if buildErr != nil {
 		a.log.Warn("certificate can't be built", "error", buildErr.Error())
 	}
-	f := issueFacts(j, alone && (j.app.Renews == "" || renewed != nil), keyNew, buildErr == nil)
-	d := a.cfg.Decider.Decide(ctx, f)
+	alone := (j.found.live == 0 || j.app.Twin) && (j.app.Renews == "" || j.found.renewed != nil)
+	d := a.cfg.Decider.Decide(ctx, issueFacts(j, alone, j.found.keyNew, buildErr == nil))
 	if !d.Allow {
 		a.tally.add(now, d.Codes...)
 		return refused(d.Codes)
 	}
-	if len(live) > 0 {
-		// An officer's word that it is another person (twins) set Article 6
-		// aside: how often is for everyone to see, who is not.
-		a.tally.add(now, eventTwin)
-	}
-	if renewed != nil {
-		if _, err := a.revokeRenewed(ctx, renewed.Ordinal, j.app.Check.Officer); err != nil {
-			return err
-		}
-	}
 	j.body.Decision = d
-	taken.attrs[j.app.Certified.Attributes()] = true
-	taken.keys[j.spki] = true
 	return nil
 }
 

@@ -122,21 +122,24 @@ func (a *Authority) finish(ctx context.Context, j *job, intent *ledger.Logged) (
 	return a.complete(ctx, rec.Ordinal, der)
 }
 
-// assemble joins TBS and signature and checks the result: the bytes that were
-// announced, under the issuer's key.
+// assemble joins TBS and signature and compares the result with what was
+// announced: taken apart again, it must hold exactly the announced bytes, the
+// issuer's algorithm and the signature. That the signature is good was checked
+// by the key store, outside the token, before it gave it out; that the bytes
+// are a certificate was checked by the lints before they were announced.
 func (a *Authority) assemble(tbs, sig []byte) ([]byte, error) {
 	der, err := profile.Assemble(tbs, a.issuer.Alg, sig)
 	if err != nil {
 		return nil, err
 	}
-	cert, err := x509.ParseCertificate(der)
+	gotTBS, gotAlg, gotSig, err := profile.Cut(der)
 	if err != nil {
 		return nil, fmt.Errorf("couldn't read the certificate just made: %w", err)
 	}
-	if !bytes.Equal(cert.RawTBSCertificate, tbs) {
+	if !bytes.Equal(gotTBS, tbs) || !bytes.Equal(gotAlg, a.issuer.Alg.DER()) || !bytes.Equal(gotSig, sig) {
 		return nil, errors.New("the certificate does not hold the announced bytes")
 	}
-	return der, a.cert.CheckSignature(cert.SignatureAlgorithm, tbs, cert.Signature)
+	return der, nil
 }
 
 // store makes the certificate durable before the log says that it exists.

@@ -4,6 +4,9 @@ import (
 	"context"
 	"crypto"
 	"errors"
+	"runtime"
+	"sync"
+	"sync/atomic"
 
 	"github.com/sukashi-project/sukashi/ca/counter"
 	"github.com/sukashi-project/sukashi/ca/registry"
@@ -21,8 +24,12 @@ type job struct {
 	out  *Certificate
 	err  error
 
-	rec  *registry.Record
-	body *entry.CertIntent
+	// settled is the count of settlements before the application was looked for
+	// in the registry; after another one it must be looked for again.
+	settled uint64
+	found   standing
+	rec     *registry.Record
+	body    *entry.CertIntent
 }
 
 func (j *job) end(out *Certificate, err error) {
@@ -56,6 +63,7 @@ func (a *Authority) enter(j *job) (_ *job, mine bool, err error) {
 
 func (a *Authority) push(j *job) {
 	defer a.senders.Done()
+	j.settled = a.settled.Load()
 	out, err := a.earlier(j)
 	if out != nil || err != nil {
 		a.leave(j)
@@ -169,23 +177,78 @@ func (a *Authority) group(ctx context.Context, group []*job) {
 		}
 		return
 	}
-	var ready []*job
-	claims := claims{attrs: map[attr.Attributes]bool{}, keys: map[entry.Digest]bool{}}
+	for len(group) > 0 {
+		var later []*job
+		group, later = apart(a.unsettled(group))
+		if ready := a.prepare(ctx, group); len(ready) > 0 {
+			a.launch(ctx, ready)
+		}
+		group = later
+	}
+}
+
+// unsettled answers the jobs whose application was brought to an end by a
+// settlement since they were queued, and returns the others.
+func (a *Authority) unsettled(group []*job) []*job {
+	rest := group[:0]
 	for _, j := range group {
-		if out, err := a.earlier(j); out != nil || err != nil { // settled just now
-			a.leave(j)
-			j.end(out, err)
+		if j.settled != a.settled.Load() {
+			if out, err := a.earlier(j); out != nil || err != nil {
+				a.leave(j)
+				j.end(out, err)
+				continue
+			}
+		}
+		rest = append(rest, j)
+	}
+	return rest
+}
+
+// apart takes out of a group who must wait for another member of it, because
+// both state the same four attributes, have the same key, or name the same
+// certificate to be replaced: whether the later one may be issued depends on
+// the earlier one.
+func apart(group []*job) (now, later []*job) {
+	attrs, keys, serials := map[attr.Attributes]bool{}, map[entry.Digest]bool{}, map[string]bool{}
+	for _, j := range group {
+		four := j.app.Certified.Attributes()
+		if attrs[four] || keys[j.spki] || j.app.Renews != "" && serials[j.app.Renews] {
+			later = append(later, j)
 			continue
 		}
-		if err := a.prepare(ctx, j, a.next+uint64(len(ready)), claims); err != nil {
-			a.fail(j, err)
+		attrs[four], keys[j.spki], serials[j.app.Renews] = true, true, true
+		now = append(now, j)
+	}
+	return now, later
+}
+
+// each calls fn for every job, on all processors, and returns those for which
+// it gave no error, in order; the others are answered.
+func (a *Authority) each(group []*job, fn func(i int, j *job) error) []*job {
+	errs := make([]error, len(group))
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(len(group), runtime.GOMAXPROCS(0)) {
+		wg.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(group); i = int(next.Add(1)) - 1 {
+				errs[i] = fn(i, group[i])
+			}
+		})
+	}
+	wg.Wait()
+	rest := make([]*job, 0, len(group))
+	for i, j := range group {
+		if errs[i] != nil {
+			a.fail(j, errs[i])
 			continue
 		}
-		ready = append(ready, j)
+		rest = append(rest, j)
 	}
-	if len(ready) == 0 {
-		return
-	}
+	return rest
+}
+
+// launch announces what was prepared and lets each issuance go its way.
+func (a *Authority) launch(ctx context.Context, ready []*job) {
 	end := a.tracker.begin()
 	logged, err := a.announce(ctx, ready)
 	if err != nil {
@@ -197,26 +260,17 @@ func (a *Authority) group(ctx context.Context, group []*job) {
 	}
 	a.next += uint64(len(ready))
 	a.flight.Add(len(ready))
-	left := make(chan struct{}, len(ready))
+	var left atomic.Int64
+	left.Store(int64(len(ready)))
 	for i, j := range ready {
 		go func() {
 			defer a.flight.Done()
 			out, err := a.finish(ctx, j, logged[i])
-			left <- struct{}{}
+			if left.Add(-1) == 0 {
+				end()
+			}
 			a.leave(j)
 			j.end(out, err)
 		}()
 	}
-	go func() {
-		for range ready {
-			<-left
-		}
-		end()
-	}()
-}
-
-// claims are what earlier applications of the same group take.
-type claims struct {
-	attrs map[attr.Attributes]bool
-	keys  map[entry.Digest]bool
 }

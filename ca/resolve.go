@@ -35,6 +35,7 @@ func (a *Authority) settleHeld(ctx context.Context) error {
 	if err := a.resolve(ctx); err != nil {
 		return ErrUncertain.Because(err)
 	}
+	a.settled.Add(1)
 	a.unsure.Store(false)
 	return nil
 }

@@ -94,6 +94,8 @@ type worldOptions struct {
 	alg  string
 	mode string
 	disk bool // real files instead of a file system in memory
+	// token makes the issuer key on a token; nil: a software key.
+	token func(alg string, gate keystore.GateConfig) keystore.Key
 }
 
 func newWorld(t testing.TB, o worldOptions) *world {
@@ -112,6 +114,9 @@ func newWorld(t testing.TB, o worldOptions) *world {
 	must(t, err)
 	w.logConf = trillianlog.Config{Dir: "/ledger", HeadDir: "/head", Origin: "log.test/1", Signer: signer, VKey: vkey,
 		Now: w.clock.now, CacheBytes: 1 << 20}
+	if o.disk {
+		w.logConf.CacheBytes = 0
+	}
 	w.regDir, w.regRand = "/registry", rand.Reader
 	if o.disk {
 		w.logConf.Dir, w.logConf.HeadDir, w.regDir = filepath.Join(w.dir, "ledger"), filepath.Join(w.dir, "head"), filepath.Join(w.dir, "registry")
@@ -122,9 +127,14 @@ func newWorld(t testing.TB, o worldOptions) *world {
 	w.approve()
 	trust, err := proof.LogOnly(vkey)
 	must(t, err)
-	w.key, err = keystore.CreateSoftware(keystore.SoftwareConfig{Path: filepath.Join(w.dir, "issuer.key"), Passphrase: []byte("demo-passphrase"),
-		Algorithm: o.alg, Gate: keystore.GateConfig{Log: trust, Journal: filepath.Join(w.dir, "journal"), Now: w.clock.now}})
-	must(t, err)
+	gate := keystore.GateConfig{Log: trust, Journal: filepath.Join(w.dir, "journal"), Now: w.clock.now}
+	if o.token != nil {
+		w.key = o.token(o.alg, gate)
+	} else {
+		w.key, err = keystore.CreateSoftware(keystore.SoftwareConfig{Path: filepath.Join(w.dir, "issuer.key"), Passphrase: []byte("demo-passphrase"),
+			Algorithm: o.alg, Gate: gate})
+		must(t, err)
+	}
 	t.Cleanup(func() { w.key.Close() })
 	w.signing = w.key
 	c, err := Init(ctx, CeremonyConfig{Log: w.engine, Key: w.key, BaseURL: testBase, Officers: []string{"op-1", "op-2"}, Now: w.clock.now, Rand: rand.Reader})

@@ -54,11 +54,11 @@ type backend interface {
 
 // gated is a Key: a backend behind its gate.
 type gated struct {
-	id  entry.Digest
-	alg profile.SigAlg
-	log *proof.Policy
-	j   *journal
-	b   backend
+	id   entry.Digest
+	alg  profile.SigAlg
+	seen checkpoints
+	j    *journal
+	b    backend
 }
 
 var _ Key = (*gated)(nil)
@@ -79,7 +79,7 @@ func newGated(c GateConfig, b backend) (*gated, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &gated{id: id, alg: alg, log: c.Log, j: j, b: b}, nil
+	return &gated{id: id, alg: alg, seen: checkpoints{log: c.Log}, j: j, b: b}, nil
 }
 
 func keyID(pub crypto.PublicKey) (entry.Digest, error) {
@@ -173,7 +173,11 @@ func (g *gated) permit(ctx context.Context, tbs io.WriterTo, entryBytes []byte, 
 	if err := checkForm(e.Body, m); err != nil {
 		return measured{}, err
 	}
-	if _, err := g.log.VerifyReceipt(r, entryBytes); err != nil {
+	cp, err := g.seen.verify(r.Checkpoint)
+	if err != nil {
+		return measured{}, fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	if err := r.VerifyUnder(cp, entryBytes); err != nil {
 		return measured{}, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
 	return m, nil

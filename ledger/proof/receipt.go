@@ -101,6 +101,18 @@ func (p *Policy) VerifyReceipt(r *Receipt, entryBytes []byte) (*Checkpoint, erro
 	return cp, nil
 }
 
+// VerifyUnder is VerifyReceipt for a checkpoint that VerifyCheckpoint of the
+// right policy has given out before: one group commit has one checkpoint and
+// many receipts, and its signature needs to be checked once. The receipt must
+// carry exactly that signed note, byte for byte.
+func (r *Receipt) VerifyUnder(cp *Checkpoint, entryBytes []byte) error {
+	if !bytes.Equal(r.Checkpoint, cp.Raw) {
+		return wrong("receipt.other-checkpoint", "証明は、別のチェックポイントのものです。",
+			"The proof is under another checkpoint.", "the receipt's note is not the verified one")
+	}
+	return included(cp, r.Index, r.Hashes, entryBytes)
+}
+
 func included(cp *Checkpoint, index uint64, hashes []tlog.Hash, entryBytes []byte) error {
 	if index >= cp.Size {
 		return wrong("receipt.beyond", "証明の位置が、チェックポイントの記録件数を超えています。",

@@ -79,6 +79,11 @@ func attacks(t *testing.T, l *keystoretest.Log, g *gated) []attack {
 		spent, bytesOf = append(spent, logged), append(bytesOf, tbs)
 	}
 	fresh, good := intent(t, l, g.id, 100)
+	// The gate knows the good checkpoint already, as it does when it has many
+	// receipts of one group commit: that must not help a forgery of it.
+	if _, err := g.permit(t.Context(), bytes.NewReader(fresh), good.Bytes, good.Receipt); err != nil {
+		t.Fatal(err)
+	}
 	foreign, foreignLogged := intent(t, other, g.id, 101)
 	forked, forkedLogged := intent(t, fork, g.id, 102)
 	wrongIssuer, wrongLogged := intent(t, l, entry.Sum([]byte("another key")), 103)
@@ -391,6 +396,40 @@ func TestBadSignatureIsNotGivenOut(t *testing.T) {
 	tbs, logged := intent(t, l, g.id, 0)
 	if sig, err := g.Sign(t.Context(), tbs, logged.Bytes, logged.Receipt); err == nil || sig != nil {
 		t.Error("a signature that does not verify was given out")
+	}
+}
+
+// A note is verified again unless it is, byte for byte, one of the newest good
+// ones; a bad one is never remembered.
+func TestCheckpointsRememberGoodOnes(t *testing.T) {
+	l := newLog(t)
+	g, _ := countingKey(t, l, t.TempDir())
+	_, logged := intent(t, l, g.id, 0)
+	note := logged.Receipt.Checkpoint
+	first, err := g.seen.verify(note)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := g.seen.verify(bytes.Clone(note)); err != nil || again != first {
+		t.Errorf("the same note was not recognised: %v", err)
+	}
+	for i := range note {
+		bad := bytes.Clone(note)
+		bad[i] ^= 1
+		for range 2 {
+			if _, err := g.seen.verify(bad); err == nil {
+				t.Fatalf("a note with a changed byte %d was taken", i)
+			}
+		}
+	}
+	for n := range uint64(2 * keptCheckpoints) {
+		_, later := intent(t, l, g.id, n+1)
+		if cp, err := g.seen.verify(later.Receipt.Checkpoint); err != nil || !bytes.Equal(cp.Raw, later.Receipt.Checkpoint) {
+			t.Fatalf("note %d: %v", n, err)
+		}
+	}
+	if again, err := g.seen.verify(note); err != nil || again == first {
+		t.Errorf("an old note was kept, or is not taken any more: %v", err)
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 
 	"github.com/sukashi-project/sukashi/ca/counter"
 	"github.com/sukashi-project/sukashi/ca/keystore"
-	"github.com/sukashi-project/sukashi/internal/token/tokentest"
+	"github.com/sukashi-project/sukashi/ca/keystore/keystoretest"
 )
 
 // BenchmarkIssue measures the whole path of an issuance: proof of possession,
@@ -29,19 +29,10 @@ func BenchmarkIssue(b *testing.B) {
 	}
 }
 
-// newToken is a SoftHSM of the test's own with one fresh token.
-func newToken(t testing.TB) keystore.Token {
-	tokentest.SoftHSM(t, "ca")
-	mod, err := keystore.OpenModule(tokentest.Library, "")
-	must(t, err)
-	t.Cleanup(func() { must(t, mod.Close()) })
-	return keystore.Token{Module: mod, Label: "ca", PIN: tokentest.PIN}
-}
-
 // tokenKey makes an issuer key on a fresh SoftHSM token.
 func tokenKey(t testing.TB) func(alg string, gate keystore.GateConfig) keystore.Key {
 	return func(alg string, gate keystore.GateConfig) keystore.Key {
-		tok := newToken(t)
+		tok := keystoretest.Tokens(t, "ca")[0]
 		must(t, keystore.GenerateToken(tok, keystore.LabelIssuer, alg))
 		k, err := keystore.OpenToken(keystore.TokenConfig{Tokens: []keystore.Token{tok}, Label: keystore.LabelIssuer, Gate: gate})
 		must(t, err)

@@ -44,7 +44,7 @@ only github.com/spf13/cobra                : cmd/sukashi
 only github.com/smallstep/pkcs7            : review/application
 
 # A key on a token has no gate of its own: nobody reaches it but who puts one in front.
-only internal/token                        : ca/keystore ledger/logkey internal/token
+only internal/token                        : ca/keystore ca/keystore/keystoretest ledger/logkey internal/token
 
 # Formats and mathematics run in a browser.
 pure ledger/entry ledger/commitment ledger/proof ledger/status

@@ -119,16 +119,3 @@ func writeNodes(nodes []tree.Node, read func(TileID) ([]byte, error), tiles map[
 	}
 	return nil
 }
-
-// Nodes returns committed Merkle nodes of a tree, in the order of ids. A node
-// that the tree has not reached is an error.
-func (s *Store) Nodes(treeID int64, ids []compact.NodeID) ([]tree.Node, error) {
-	nodes, err := readNodes(ids, func(t TileID) ([]byte, error) { return s.Tile(treeID, t) })
-	if err != nil {
-		return nil, err
-	}
-	if len(nodes) != len(ids) {
-		return nil, fmt.Errorf("%d of %d Merkle nodes are missing: %w", len(ids)-len(nodes), len(ids), kv.ErrNotFound)
-	}
-	return nodes, nil
-}

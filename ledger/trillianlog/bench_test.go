@@ -1,7 +1,6 @@
 package trillianlog
 
 import (
-	"encoding/base64"
 	"fmt"
 	"runtime"
 	"slices"
@@ -12,19 +11,11 @@ import (
 	"time"
 
 	"github.com/sukashi-project/sukashi/ledger/entry"
+	"github.com/sukashi-project/sukashi/ledger/internal/sequence"
+	"github.com/sukashi-project/sukashi/ledger/logtest"
 )
 
-// benchEntry makes an entry of about 1 KiB: a policy.approved with three
-// approvals.
-func benchEntry(b testing.TB, by string, seq uint64) []byte {
-	body := &entry.PolicyApproved{Bundle: digest(seq), Capabilities: digest(1, seq), Grammar: digest(2, seq), Proof: digest(4, seq), Scanner: digest(3, seq)}
-	for i := range 3 {
-		d := digest(uint64(i), seq)
-		body.Approvals = append(body.Approvals, entry.Approval{
-			Key: base64.StdEncoding.EncodeToString(d[:]), Sig: base64.StdEncoding.EncodeToString(append(d[:], d[:]...))})
-	}
-	return marshal(b, by, seq, body)
-}
+var benchEntry = logtest.Large
 
 // BenchmarkAppend measures append to signed checkpoint in a closed loop with n
 // calls in flight, strict order and fsync on, in a directory of the disk.
@@ -57,7 +48,7 @@ func benchAppend(b *testing.B, inFlight int, parsedBefore bool) {
 	c.Now = time.Now
 	e := mustOpen(b, c)
 	entries := make([][]byte, b.N)
-	requests := make([]*request, b.N)
+	requests := make([]*sequence.Request, b.N)
 	for i := range entries {
 		entries[i] = benchEntry(b, entry.ByCouncil, uint64(i))
 		if parsedBefore {
@@ -89,18 +80,14 @@ func benchAppend(b *testing.B, inFlight int, parsedBefore bool) {
 					r = mustRequest(b, entries[i])
 				}
 				<-queued[i]
-				e.mu.Lock()
-				e.queue = append(e.queue, r)
-				e.mu.Unlock()
+				err := e.Submit(ctx, r)
 				close(queued[i+1])
-				e.signal()
-				<-r.done
-				if r.err != nil {
-					b.Error(r.err)
-					return
+				if err == nil {
+					_, err = e.Receipts(ctx, r)
 				}
-				if _, err := e.receipt(r.commit, r.indexes[0]); err != nil {
+				if err != nil {
 					b.Error(err)
+					return
 				}
 				took[i] = time.Since(start)
 				requests[i] = nil
@@ -116,8 +103,8 @@ func benchAppend(b *testing.B, inFlight int, parsedBefore bool) {
 	b.ReportMetric(float64(took[b.N*99/100].Microseconds())/1000, "p99-ms")
 }
 
-func mustRequest(b *testing.B, entryBytes []byte) *request {
-	r, err := newRequest([][]byte{entryBytes})
+func mustRequest(b *testing.B, entryBytes []byte) *sequence.Request {
+	r, err := sequence.Parse([][]byte{entryBytes})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -3,20 +3,18 @@ package trillianlog
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
-	"github.com/google/trillian/util/clock"
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/sukashi-project/sukashi/internal/kv"
+	"github.com/sukashi-project/sukashi/ledger/internal/sequence"
 )
 
 // Rules is the version of the entry rules that log.genesis names.
-const Rules = "sukashi-1"
+const Rules = sequence.Rules
 
 // Config of an engine. Dir, HeadDir, Origin, Signer, VKey and Now are needed.
 type Config struct {
@@ -56,68 +54,17 @@ type Config struct {
 
 func (c *Config) validate() error {
 	switch {
-	case c.Dir == "" || c.HeadDir == "":
-		return errors.New("config needs Dir and HeadDir")
+	case c.Dir == "":
+		return errors.New("config needs Dir")
 	case c.Dir == c.HeadDir:
 		return errors.New("config: the head must not be in the store's directory")
-	case c.Signer == nil || c.Now == nil:
-		return errors.New("config needs Signer and Now")
-	case c.Signer.Name() != c.Origin:
-		return errors.New("config: the signer's name is not the origin")
-	}
-	v, err := note.NewVerifier(c.VKey)
-	if err != nil {
-		return fmt.Errorf("config: couldn't read the verifier key: %w", err)
-	}
-	if v.Name() != c.Signer.Name() || v.KeyHash() != c.Signer.KeyHash() {
-		return errors.New("config: signer and verifier key don't belong together")
-	}
-	if c.MaxBatch == 0 {
-		c.MaxBatch = 4096
-	}
-	if c.QueueBytes == 0 {
-		c.QueueBytes = 64 << 20
-	}
-	if c.MaxBatch < 1 || c.QueueBytes < 1<<20 || c.PublishEvery < 0 {
-		return errors.New("config: a limit is too small")
-	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	return nil
 }
 
-// monotonic is a clock that never goes back and never shows one moment twice:
-// Trillian refuses a root that is not newer than the one before.
-type monotonic struct {
-	mu   sync.Mutex
-	real func() time.Time
-	last time.Time
-}
-
-var _ clock.TimeSource = (*monotonic)(nil)
-
-// Now implements clock.TimeSource.
-func (m *monotonic) Now() time.Time {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	t := m.real()
-	if !t.After(m.last) {
-		t = m.last.Add(time.Nanosecond)
-	}
-	m.last = t
-	return t
-}
-
-// NewTimer implements clock.TimeSource; nothing that the engine calls uses it.
-func (m *monotonic) NewTimer(d time.Duration) clock.Timer { return clock.System.NewTimer(d) }
-
-// after makes the clock continue after a moment that was already used, in
-// nanoseconds since 1970.
-func (m *monotonic) after(nanos uint64) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if t := time.Unix(0, int64(nanos)); t.After(m.last) {
-		m.last = t
-	}
+// common is the part that the rules shared by all engines need.
+func (c *Config) common() sequence.Config {
+	return sequence.Config{HeadDir: c.HeadDir, Origin: c.Origin, Signer: c.Signer, VKey: c.VKey, Now: c.Now,
+		PublishEvery: c.PublishEvery, Cosign: c.Cosign, CheckHead: c.CheckHead, AdoptHead: c.AdoptHead,
+		FS: c.FS, Logger: c.Logger, MaxBatch: c.MaxBatch, QueueBytes: c.QueueBytes}
 }

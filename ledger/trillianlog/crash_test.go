@@ -127,7 +127,7 @@ func (p point) verify(t *testing.T) error {
 
 // sameTree checks that a checkpoint given out is part of this log.
 func sameTree(e *Engine, note []byte) error {
-	cp, err := e.policy.VerifyCheckpoint(note)
+	cp, err := e.Policy().VerifyCheckpoint(note)
 	if err != nil {
 		return err
 	}

@@ -126,7 +126,7 @@ func TestPublishEndsWithStatusRoot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cp, err := e.policy.VerifyCheckpoint(note)
+	cp, err := e.Policy().VerifyCheckpoint(note)
 	if err != nil || cp.Size != 5 {
 		t.Fatalf("published %+v %v", cp, err)
 	}
@@ -153,7 +153,7 @@ func TestPublishEndsWithStatusRoot(t *testing.T) {
 			t.Fatal(err)
 		}
 		b, _ := e.Entry(ctx, i)
-		if _, err := e.policy.VerifyReceipt(r, b); err != nil {
+		if _, err := e.Policy().VerifyReceipt(r, b); err != nil {
 			t.Errorf("proof of %d: %v", i, err)
 		}
 	}
@@ -168,7 +168,7 @@ func wantStatus(t *testing.T, e *Engine, ordinal uint64, want status.State) {
 	if s, err = proof.ParseStatusReceipt(s.Marshal()); err != nil {
 		t.Fatal(err)
 	}
-	r, err := e.policy.VerifyStatus(s, nil)
+	r, err := e.Policy().VerifyStatus(s, nil)
 	if err != nil || r.State != want || r.Ordinal != ordinal {
 		t.Errorf("status of %d is %+v, %v; want %s", ordinal, r, err, want)
 	}
@@ -213,9 +213,9 @@ func TestReopenKeepsEverything(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	old, _ := e.policy.VerifyCheckpoint(note)
+	old, _ := e.Policy().VerifyCheckpoint(note)
 	newNote, _ := e.Checkpoint(ctx)
-	newer, _ := e.policy.VerifyCheckpoint(newNote)
+	newer, _ := e.Policy().VerifyCheckpoint(newNote)
 	if err := proof.CheckConsistency(old, newer, hashes); err != nil {
 		t.Errorf("consistency: %v", err)
 	}
@@ -354,9 +354,13 @@ func TestCosignHook(t *testing.T) {
 	c := config(t, kv.NewMemFS())
 	var fail error
 	var proved int
+	var foreign bool
 	c.Cosign = func(_ context.Context, note []byte, prove func(uint64) ([]tlog.Hash, error)) ([]byte, error) {
 		if fail != nil {
 			return nil, fail
+		}
+		if foreign {
+			return []byte("something else"), nil
 		}
 		hs, err := prove(1)
 		if err != nil {
@@ -390,9 +394,7 @@ func TestCosignHook(t *testing.T) {
 	if got, err := e.Publish(ctx); err != nil || bytes.Equal(got, first) {
 		t.Errorf("publish after the witness is back: %v", err)
 	}
-	e.cfg.Cosign = func(context.Context, []byte, func(uint64) ([]tlog.Hash, error)) ([]byte, error) {
-		return []byte("something else"), nil
-	}
+	foreign = true
 	appendAll(t, e, event(t, entry.ByCA, 2))
 	if _, err := e.Publish(ctx); err == nil {
 		t.Error("a foreign checkpoint was published")

@@ -15,6 +15,7 @@ import (
 	"github.com/sukashi-project/sukashi/internal/kv"
 	"github.com/sukashi-project/sukashi/internal/say"
 	"github.com/sukashi-project/sukashi/ledger/head"
+	"github.com/sukashi-project/sukashi/ledger/internal/sequence"
 	"github.com/sukashi-project/sukashi/ledger/pebblestore"
 	"github.com/sukashi-project/sukashi/ledger/proof"
 )
@@ -127,27 +128,27 @@ type badTile struct {
 func (f *fsck) readRoot() error {
 	b, err := f.kv.Get(metaKey)
 	if err != nil {
-		return errDamaged.Because(fmt.Errorf("couldn't read what the store was made for: %w", err))
+		return sequence.ErrDamaged.Because(fmt.Errorf("couldn't read what the store was made for: %w", err))
 	}
 	var m meta
 	if err := json.Unmarshal(b, &m); err != nil || m.Format != FormatVersion {
-		return errFormat(fmt.Sprint(m.Format))
+		return sequence.ErrFormat(fmt.Sprint(m.Format), FormatVersion)
 	}
 	if m.VKey != f.cfg.VKey {
-		return errKey
+		return sequence.ErrKey
 	}
 	f.tree = m.Tree
 	tx, err := f.store.SnapshotForTree(context.Background(), &trillian.Tree{TreeId: m.Tree, TreeType: trillian.TreeType_PREORDERED_LOG})
 	if err != nil {
-		return errDamaged.Because(err)
+		return sequence.ErrDamaged.Because(err)
 	}
 	defer tx.Close()
 	slr, err := tx.LatestSignedLogRoot(context.Background())
 	if err != nil {
-		return errDamaged.Because(err)
+		return sequence.ErrDamaged.Because(err)
 	}
 	if err := f.root.UnmarshalBinary(slr.LogRoot); err != nil {
-		return errDamaged.Because(err)
+		return sequence.ErrDamaged.Because(err)
 	}
 	f.report.Size = f.root.TreeSize
 	return f.readSigned()
@@ -156,7 +157,7 @@ func (f *fsck) readRoot() error {
 // readSigned collects the checkpoints that the entries must lead to.
 func (f *fsck) readSigned() error {
 	for _, h := range []struct{ what, dir string }{
-		{"head", f.cfg.HeadDir}, {"published", publishedDir(f.cfg.FS, f.cfg.HeadDir)},
+		{"head", f.cfg.HeadDir}, {"published", sequence.PublishedDir(f.cfg.FS, f.cfg.HeadDir)},
 	} {
 		note, torn, err := head.Read(h.dir, f.cfg.FS)
 		if err != nil && !errors.Is(err, head.ErrUnreadable) {

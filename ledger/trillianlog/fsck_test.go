@@ -3,6 +3,7 @@ package trillianlog
 import (
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"testing"
 
@@ -32,9 +33,28 @@ func checkedLog(t *testing.T, n uint64) (Config, FsckConfig, int64) {
 			}
 		}
 	}
-	id := e.tree.TreeId
 	e.Close()
+	id := treeOf(t, c)
 	return c, FsckConfig{Dir: c.Dir, HeadDir: c.HeadDir, VKey: c.VKey, FS: c.FS}, id
+}
+
+// treeOf reads which tree a closed store holds.
+func treeOf(t *testing.T, c Config) int64 {
+	t.Helper()
+	s, err := kv.Open(c.Dir, kv.Options{FS: c.FS, ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	b, err := s.Get(metaKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m meta
+	if err := json.Unmarshal(b, &m); err != nil {
+		t.Fatal(err)
+	}
+	return m.Tree
 }
 
 // damage changes the store behind the log's back.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/sukashi-project/sukashi/internal/kv"
 	"github.com/sukashi-project/sukashi/ledger/entry"
+	"github.com/sukashi-project/sukashi/ledger/internal/sequence"
 	"github.com/sukashi-project/sukashi/ledger/pebblestore"
 )
 
@@ -107,7 +108,7 @@ func (c *chunkResult) check(f *fsck, from, to uint64, cut map[uint64]bool) error
 		err = flush(to)
 	}
 	if err != nil {
-		return errDamaged.Because(fmt.Errorf("couldn't read entries %d to %d: %w", from, to, err))
+		return sequence.ErrDamaged.Because(fmt.Errorf("couldn't read entries %d to %d: %w", from, to, err))
 	}
 	return nil
 }

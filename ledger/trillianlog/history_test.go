@@ -30,9 +30,9 @@ type result struct {
 	code string // lookup
 }
 
-// sequence is the whole contract of a writer's entries: a list that grows at
+// contract is the whole contract of a writer's entries: a list that grows at
 // its end.
-var sequence = porcupine.Model{
+var contract = porcupine.Model{
 	Init: func() any { return []string{} },
 	Step: func(state, in, out any) (bool, any) {
 		list, o, r := state.([]string), in.(op), out.(result)
@@ -122,7 +122,7 @@ func TestHistoriesAreLinearizable(t *testing.T) {
 		}
 		wg.Wait()
 		e.Close()
-		if got := porcupine.CheckOperationsTimeout(sequence, history, 20*time.Second); got != porcupine.Ok {
+		if got := porcupine.CheckOperationsTimeout(contract, history, 20*time.Second); got != porcupine.Ok {
 			t.Fatalf("seed %d: history of %d calls is not linearizable: %s", seed, len(history), got)
 		}
 	}

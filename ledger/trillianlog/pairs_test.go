@@ -25,7 +25,7 @@ func TestAllCheckpointsAreConsistent(t *testing.T) {
 	seq := uint64(0)
 	var cps []*proof.Checkpoint
 	add := func(note []byte) {
-		cp, err := e.policy.VerifyCheckpoint(note)
+		cp, err := e.Policy().VerifyCheckpoint(note)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package trillianlog
+package sequence
 
 import (
 	"crypto/sha256"
@@ -6,34 +6,34 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-// frontier is the right edge of a Merkle tree: peaks[k] is the hash of the
+// Frontier is the right edge of a Merkle tree: peaks[k] is the hash of the
 // complete subtree of 2^k leaves that ends the tree's left part, where bit k
 // of size is set.
-type frontier struct {
-	size  uint64
+type Frontier struct {
+	Size  uint64
 	peaks [64]tlog.Hash
 }
 
-// growth is a tree grown by one batch of leaves, with all that is needed to
+// Growth is a tree grown by one batch of leaves, with all that is needed to
 // prove the new leaves without reading anything. It is immutable.
-type growth struct {
-	old, new frontier
-	levels   [][]tlog.Hash // levels[k][i]: node old.size>>k + i, complete and new
+type Growth struct {
+	Old, New Frontier
+	levels   [][]tlog.Hash // levels[k][i]: node Old.Size>>k + i, complete and new
 	ragged   [65]tlog.Hash // ragged[k]: hash of the incomplete last node of level k
 	ragAt    int           // smallest k with a ragged node, 65 when there is none
 }
 
-// extend computes the tree with these leaf hashes at its end. It is the
+// Extend computes the tree with these leaf hashes at its end. It is the
 // engine's own computation, independent of Trillian's.
-func (f frontier) extend(leaves []tlog.Hash) *growth {
-	g := &growth{old: f, new: f}
-	g.new.size = f.size + uint64(len(leaves))
+func (f Frontier) Extend(leaves []tlog.Hash) *Growth {
+	g := &Growth{Old: f, New: f}
+	g.New.Size = f.Size + uint64(len(leaves))
 	level := leaves
 	for k := 0; len(level) > 0; k++ {
 		g.levels = append(g.levels, level)
 		pairs := level
 		var up []tlog.Hash
-		if f.size>>k&1 == 1 {
+		if f.Size>>k&1 == 1 {
 			up = make([]tlog.Hash, 0, (len(level)+1)/2)
 			up = append(up, tlog.NodeHash(f.peaks[k], level[0]))
 			pairs = level[1:]
@@ -46,8 +46,8 @@ func (f frontier) extend(leaves []tlog.Hash) *growth {
 		level = up
 	}
 	for k := range 64 {
-		if g.new.size>>k&1 == 1 {
-			g.new.peaks[k] = g.node(k, g.new.size>>k-1)
+		if g.New.Size>>k&1 == 1 {
+			g.New.peaks[k] = g.Node(k, g.New.Size>>k-1)
 		}
 	}
 	g.fold()
@@ -55,44 +55,44 @@ func (f frontier) extend(leaves []tlog.Hash) *growth {
 }
 
 // fold computes the incomplete last node of each level from the peaks.
-func (g *growth) fold() {
+func (g *Growth) fold() {
 	g.ragAt = 65
 	for k := range 64 {
-		switch set := g.new.size>>k&1 == 1; {
+		switch set := g.New.Size>>k&1 == 1; {
 		case set && g.ragAt <= k:
-			g.ragged[k+1] = tlog.NodeHash(g.new.peaks[k], g.ragged[k])
+			g.ragged[k+1] = tlog.NodeHash(g.New.peaks[k], g.ragged[k])
 		case set:
-			g.ragged[k+1], g.ragAt = g.new.peaks[k], k+1
+			g.ragged[k+1], g.ragAt = g.New.peaks[k], k+1
 		default:
 			g.ragged[k+1] = g.ragged[k]
 		}
 	}
 }
 
-// node returns a complete node that is new or a peak of the old tree.
-func (g *growth) node(k int, i uint64) tlog.Hash {
-	if first := g.old.size >> k; i >= first {
+// Node returns a complete node that is new or a peak of the old tree.
+func (g *Growth) Node(k int, i uint64) tlog.Hash {
+	if first := g.Old.Size >> k; i >= first {
 		return g.levels[k][i-first]
 	}
-	return g.old.peaks[k]
+	return g.Old.peaks[k]
 }
 
-// root returns the root hash of the grown tree.
-func (g *growth) root() tlog.Hash {
-	if g.new.size == 0 {
+// Root returns the root hash of the grown tree.
+func (g *Growth) Root() tlog.Hash {
+	if g.New.Size == 0 {
 		return tlog.Hash(sha256.Sum256(nil))
 	}
 	return g.ragged[64]
 }
 
-// prove returns the inclusion path of a leaf of the batch in the grown tree,
+// Prove returns the inclusion path of a leaf of the batch in the grown tree,
 // from the leaf's sibling up to the root's child (RFC 6962 2.1.1).
-func (g *growth) prove(index uint64) []tlog.Hash {
+func (g *Growth) Prove(index uint64) []tlog.Hash {
 	path := make([]tlog.Hash, 0, 32)
 	for k := 0; ; k++ {
-		complete := g.new.size >> k
+		complete := g.New.Size >> k
 		last := complete // index of the last node of the level
-		if complete<<k == g.new.size {
+		if complete<<k == g.New.Size {
 			last--
 		}
 		if last == 0 {
@@ -100,7 +100,7 @@ func (g *growth) prove(index uint64) []tlog.Hash {
 		}
 		switch sibling := index>>k ^ 1; {
 		case sibling < complete:
-			path = append(path, g.node(k, sibling))
+			path = append(path, g.Node(k, sibling))
 		case sibling == last:
 			path = append(path, g.ragged[k])
 		}

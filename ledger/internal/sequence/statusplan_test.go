@@ -1,9 +1,10 @@
-package trillianlog
+package sequence
 
 import (
 	"testing"
 
 	"github.com/sukashi-project/sukashi/ledger/entry"
+	"github.com/sukashi-project/sukashi/ledger/logtest"
 	"github.com/sukashi-project/sukashi/ledger/status"
 )
 
@@ -11,15 +12,15 @@ import (
 // trees.
 func TestStatusPartMeansTheSame(t *testing.T) {
 	whole, part := status.New(), status.New()
-	revoke := &entry.Revocation{Ground: entry.GroundRequest, Ordinal: 0, Recorded: at, Serial: "0a"}
-	for seq, body := range []entry.Body{intent(0), issued(0), intent(1), &entry.CertAborted{Ordinal: 1, Reason: entry.AbortSign},
-		&entry.SecurityEvent{Code: "cert.issued", From: at, To: at}, intent(2), issued(2), revoke} {
-		b := marshal(t, entry.ByCA, uint64(seq), body)
+	revoke := &entry.Revocation{Ground: entry.GroundRequest, Ordinal: 0, Recorded: logtest.At, Serial: "0a"}
+	for seq, body := range []entry.Body{logtest.Intent(0), logtest.Issued(0), logtest.Intent(1), &entry.CertAborted{Ordinal: 1, Reason: entry.AbortSign},
+		&entry.SecurityEvent{Code: "cert.issued", From: logtest.At, To: logtest.At}, logtest.Intent(2), logtest.Issued(2), revoke} {
+		b := logtest.Marshal(t, entry.ByCA, uint64(seq), body)
 		e, err := entry.Parse(b)
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := statusPart(b)
+		p, err := StatusPart(b)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -37,7 +38,7 @@ func TestStatusPartMeansTheSame(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{``, `{}`, `{"body":{},"by":"ca-server","kind":"cert.issued","seq":1,"v":1}`} {
-		if p, err := statusPart([]byte(bad)); err == nil {
+		if p, err := StatusPart([]byte(bad)); err == nil {
 			t.Errorf("%q is read as %+v", bad, p)
 		}
 	}

@@ -1,4 +1,4 @@
-package trillianlog
+package sequence
 
 import (
 	"bytes"
@@ -18,51 +18,54 @@ import (
 // When the witnesses fail, the checkpoint before stays published and the error
 // is returned; appends go on, and the next Publish tries again with all that
 // has come since.
-func (e *Engine) Publish(ctx context.Context) ([]byte, error) {
-	e.pubMu.Lock()
-	defer e.pubMu.Unlock()
-	if p := e.published.Load(); p != nil && p.size == e.committed.Load().size {
+func (l *Log) Publish(ctx context.Context) ([]byte, error) {
+	l.pubMu.Lock()
+	defer l.pubMu.Unlock()
+	if p := l.published.Load(); p != nil && p.size == l.committed.Load().size {
 		return p.checkpoint, nil
 	}
-	p, err := e.candidate(ctx)
+	p, err := l.candidate(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if e.cfg.Cosign != nil {
-		cosigned, err := e.cosign(ctx, p)
+	if l.cfg.Cosign != nil {
+		cosigned, err := l.cosign(ctx, p)
 		if err != nil {
 			return nil, fmt.Errorf("couldn't get cosignatures for size %d: %w", p.size, err)
 		}
 		p = &published{size: p.size, checkpoint: cosigned, status: p.status}
 	}
-	if err := e.front.Swap(e.front.Get(), p.checkpoint); err != nil {
-		return nil, e.fail(fmt.Errorf("couldn't keep the published checkpoint: %w", err))
+	if err := l.front.Swap(l.front.Get(), p.checkpoint); err != nil {
+		return nil, l.fail(fmt.Errorf("couldn't keep the published checkpoint: %w", err))
 	}
-	e.published.Store(p)
-	e.uncosigned = nil
+	l.published.Store(p)
+	l.uncosigned = nil
 	return p.checkpoint, nil
 }
 
 // candidate commits a status.root over everything that waits. When the one
 // before was not cosigned and nothing has come since, it is tried again: a log
 // must not grow because a witness is away.
-func (e *Engine) candidate(ctx context.Context) (*published, error) {
-	if p := e.uncosigned; p != nil && p.size == e.committed.Load().size {
+func (l *Log) candidate(ctx context.Context) (*published, error) {
+	if p := l.uncosigned; p != nil && p.size == l.committed.Load().size {
 		return p, nil
 	}
-	r := &request{publish: true, weight: perEntry, done: make(chan struct{})}
-	if err := e.submit(ctx, r); err != nil {
+	r := &Request{publish: true, weight: perEntry, done: make(chan struct{})}
+	if err := l.Submit(ctx, r); err != nil {
 		return nil, err
 	}
-	e.uncosigned = &published{size: r.commit.tip.size, checkpoint: r.commit.tip.checkpoint, status: r.commit.status}
-	return e.uncosigned, nil
+	if err := l.await(ctx, r); err != nil {
+		return nil, err
+	}
+	l.uncosigned = &published{size: r.commit.tip.size, checkpoint: r.commit.tip.checkpoint, status: r.commit.status}
+	return l.uncosigned, nil
 }
 
 // cosign calls the hook and accepts only our own checkpoint with signature
 // lines added.
-func (e *Engine) cosign(ctx context.Context, p *published) ([]byte, error) {
-	prove := func(old uint64) ([]tlog.Hash, error) { return e.Consistency(ctx, old, p.size) }
-	out, err := e.cfg.Cosign(ctx, bytes.Clone(p.checkpoint), prove)
+func (l *Log) cosign(ctx context.Context, p *published) ([]byte, error) {
+	prove := func(old uint64) ([]tlog.Hash, error) { return l.Consistency(ctx, old, p.size) }
+	out, err := l.cfg.Cosign(ctx, bytes.Clone(p.checkpoint), prove)
 	if err != nil {
 		return nil, err
 	}
@@ -73,9 +76,9 @@ func (e *Engine) cosign(ctx context.Context, p *published) ([]byte, error) {
 }
 
 // publishLoop publishes in the background while there is news.
-func (e *Engine) publishLoop(ctx context.Context) {
-	defer e.ended.Done()
-	tick := time.NewTicker(e.cfg.PublishEvery)
+func (l *Log) publishLoop(ctx context.Context) {
+	defer l.ended.Done()
+	tick := time.NewTicker(l.cfg.PublishEvery)
 	defer tick.Stop()
 	for {
 		select {
@@ -83,8 +86,8 @@ func (e *Engine) publishLoop(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if _, err := e.Publish(ctx); err != nil && ctx.Err() == nil {
-			e.cfg.Logger.Warn("couldn't publish a checkpoint", "cause", err)
+		if _, err := l.Publish(ctx); err != nil && ctx.Err() == nil {
+			l.cfg.Logger.Warn("couldn't publish a checkpoint", "cause", err)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package trillianlog
+package sequence
 
 import (
 	"encoding/binary"
@@ -34,7 +34,7 @@ func (m *model) add(t interface{ Fatal(...any) }, data []byte) {
 func TestGrowthAgreesWithTlog(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var m model
-		var f frontier
+		var f Frontier
 		batches := rapid.SliceOfN(rapid.IntRange(1, 70), 1, 12).Draw(t, "batches")
 		for _, n := range batches {
 			var leaves []tlog.Hash
@@ -43,17 +43,17 @@ func TestGrowthAgreesWithTlog(t *testing.T) {
 				m.add(t, data)
 				leaves = append(leaves, tlog.RecordHash(data))
 			}
-			g := f.extend(leaves)
+			g := f.Extend(leaves)
 			root, err := tlog.TreeHash(m.size, &m)
-			if err != nil || g.root() != root {
-				t.Fatalf("root at %d is %v, tlog says %v %v", m.size, g.root(), root, err)
+			if err != nil || g.Root() != root {
+				t.Fatalf("root at %d is %v, tlog says %v %v", m.size, g.Root(), root, err)
 			}
-			for i := f.size; i < g.new.size; i++ {
-				if err := tlog.CheckRecord(g.prove(i), m.size, root, int64(i), leaves[i-f.size]); err != nil {
+			for i := f.Size; i < g.New.Size; i++ {
+				if err := tlog.CheckRecord(g.Prove(i), m.size, root, int64(i), leaves[i-f.Size]); err != nil {
 					t.Fatalf("proof of %d in %d: %v", i, m.size, err)
 				}
 			}
-			f = g.new
+			f = g.New
 		}
 	})
 }

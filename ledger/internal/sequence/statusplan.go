@@ -1,4 +1,4 @@
-package trillianlog
+package sequence
 
 import (
 	"bytes"
@@ -11,33 +11,33 @@ import (
 
 // applyStatus brings the new entries of one request into the status tree, all
 // or none: what the tree would refuse is refused before anything changes.
-func (e *Engine) applyStatus(fresh []parsed) error {
+func (l *Log) applyStatus(fresh []Entry) error {
 	if len(fresh) > 1 {
-		if err := e.planStatus(fresh); err != nil {
+		if err := l.planStatus(fresh); err != nil {
 			return err
 		}
 	}
 	for i := range fresh {
-		if err := e.status.Apply(fresh[i].entry); err != nil {
+		if err := l.status.Apply(fresh[i].Parsed); err != nil {
 			if i > 0 {
-				return e.fail(err) // the plan was wrong and half is applied
+				return l.fail(err) // the plan was wrong and half is applied
 			}
 			return err
 		}
-		e.track(fresh[i].entry)
+		l.track(fresh[i].Parsed)
 	}
 	return nil
 }
 
 // track keeps the set of pending ordinals, which planStatus needs.
-func (e *Engine) track(en entry.Entry) {
+func (l *Log) track(en entry.Entry) {
 	switch b := en.Body.(type) {
 	case *entry.CertIntent:
-		e.pending[b.Ordinal] = struct{}{}
+		l.pending[b.Ordinal] = struct{}{}
 	case *entry.CertIssued:
-		delete(e.pending, b.Ordinal)
+		delete(l.pending, b.Ordinal)
 	case *entry.CertAborted:
-		delete(e.pending, b.Ordinal)
+		delete(l.pending, b.Ordinal)
 	}
 }
 
@@ -46,22 +46,22 @@ var errPlan = errors.New("the entries contradict the status tree")
 // plan is what the entries of a request would change.
 type plan struct {
 	size    uint64
-	pending map[uint64]bool // overrides Engine.pending
+	pending map[uint64]bool // overrides Log.pending
 	state   map[uint64]status.State
 }
 
 // planStatus walks through several entries without changing the tree.
-func (e *Engine) planStatus(fresh []parsed) error {
-	p := plan{size: e.status.Size(), pending: map[uint64]bool{}, state: map[uint64]status.State{}}
+func (l *Log) planStatus(fresh []Entry) error {
+	p := plan{size: l.status.Size(), pending: map[uint64]bool{}, state: map[uint64]status.State{}}
 	for i := range fresh {
-		if !p.step(e, fresh[i].entry) {
+		if !p.step(l, fresh[i].Parsed) {
 			return errPlan
 		}
 	}
 	return nil
 }
 
-func (p *plan) step(e *Engine, en entry.Entry) bool {
+func (p *plan) step(l *Log, en entry.Entry) bool {
 	switch b := en.Body.(type) {
 	case *entry.CertIntent:
 		if b.Ordinal != p.size || p.size >= status.MaxSize {
@@ -70,20 +70,20 @@ func (p *plan) step(e *Engine, en entry.Entry) bool {
 		p.size++
 		p.pending[b.Ordinal] = true
 	case *entry.CertIssued:
-		if !p.isPending(e, b.Ordinal) {
+		if !p.isPending(l, b.Ordinal) {
 			return false
 		}
 		p.pending[b.Ordinal] = false
 		p.state[b.Ordinal] = status.Valid
 	case *entry.CertAborted:
-		if !p.isPending(e, b.Ordinal) {
+		if !p.isPending(l, b.Ordinal) {
 			return false
 		}
 		p.pending[b.Ordinal] = false
 	case *entry.Revocation:
 		s, ok := p.state[b.Ordinal]
 		if !ok {
-			s = e.status.State(b.Ordinal)
+			s = l.status.State(b.Ordinal)
 		}
 		if s != status.Valid && s != status.Held {
 			return false
@@ -93,20 +93,20 @@ func (p *plan) step(e *Engine, en entry.Entry) bool {
 	return true
 }
 
-func (p *plan) isPending(e *Engine, ordinal uint64) bool {
+func (p *plan) isPending(l *Log, ordinal uint64) bool {
 	if is, ok := p.pending[ordinal]; ok {
 		return is
 	}
-	_, ok := e.pending[ordinal]
+	_, ok := l.pending[ordinal]
 	return ok
 }
 
-// statusPart reads what the status tree needs of a stored entry: its kind and
+// StatusPart reads what the status tree needs of a stored entry: its kind and
 // ordinal. The entry was parsed whole before it was stored; parsing all of them
 // again at every start would take 30 times as long. No string of an entry holds
 // a quote, so the marks can't occur elsewhere. Body is nil for kinds without a
 // status.
-func statusPart(b []byte) (entry.Entry, error) {
+func StatusPart(b []byte) (entry.Entry, error) {
 	i := bytes.LastIndex(b, []byte(`,"kind":"`))
 	if i < 0 {
 		return entry.Entry{}, errors.New("stored entry has no kind")

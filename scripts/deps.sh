@@ -7,7 +7,8 @@ set -u
 need=(openssl=openssl softhsm2-util=softhsm2 certtool=gnutls-bin certutil=libnss3-tools git=git strace=strace sqlite3=sqlite3 javac=default-jdk-headless)
 # file=package; a file may be a pattern
 files=(/usr/share/java/bcprov.jar=libbcprov-java /usr/share/java/bcpkix.jar=libbcpkix-java /usr/share/java/bcutil.jar=libbcutil-java /usr/share/unicode/UnicodeData.txt=unicode-data
-	'/usr/lib/postgresql/*/bin/initdb=postgresql' /usr/sbin/mariadbd=mariadb-server)
+	'/usr/lib/postgresql/*/bin/initdb=postgresql' /usr/sbin/mariadbd=mariadb-server
+	/usr/lib/python3/dist-packages/cryptography_vectors/x509/PKITS_data/crls=python3-cryptography-vectors)
 missing=()
 for n in "${need[@]}"; do
 	command -v "${n%%=*}" >/dev/null 2>&1 || missing+=("${n##*=}")

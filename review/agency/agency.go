@@ -21,14 +21,13 @@
 //	}
 //
 // The package shares no code with the CA; it reads certificates and lists by
-// package review/pki. It holds no state and does no I/O. Sentences never quote
+// package review/pki and validates paths by package review/pki/path. It holds no state and does no I/O. Sentences never quote
 // an attribute.
 package agency
 
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/sukashi-project/sukashi/internal/attr"
@@ -37,6 +36,7 @@ import (
 	"github.com/sukashi-project/sukashi/ledger/proof"
 	"github.com/sukashi-project/sukashi/review/application"
 	"github.com/sukashi-project/sukashi/review/pki"
+	"github.com/sukashi-project/sukashi/review/pki/path"
 )
 
 // Step codes, in the order of the checks.
@@ -60,9 +60,16 @@ const Skew = 5 * time.Minute
 // Trust is what the agency believes and the material it got for one
 // application.
 type Trust struct {
-	// Issuers are the issuer certificates (DER) of all generations. They share
-	// one name; the right one is found by its key (DOMAIN 6.1).
+	// Issuers are the issuer certificates (DER) of all generations that the
+	// agency trusts. They share one name; the right one is found by its key
+	// (DOMAIN 6.1).
 	Issuers [][]byte
+	// Links are certificates (DER) that lead from a trusted issuer to another:
+	// link certificates of a key rollover, cross certificates of a bridge.
+	Links [][]byte
+	// Lists are revocation lists (DER) for Links. A link without a list that
+	// covers it is not followed.
+	Lists [][]byte
 	// Policy names the log and the witnesses that must have signed.
 	Policy *proof.Policy
 	// Receipt is the status receipt of the certificate, as a file. Without it
@@ -128,7 +135,7 @@ type verification struct {
 	app  *application.Signed
 	cert *pki.Certificate
 	stat *proof.StatusResult
-	iss  *pki.Certificate
+	path []*path.Certificate // from the certificate to a trusted issuer
 }
 
 // Verify makes all checks at time now. It never panics on hostile input and
@@ -253,8 +260,4 @@ func equalText(form, certified, subs string) (equal bool, substituted int) {
 		substituted++
 	}
 	return true, substituted
-}
-
-func anyOf(have, want []string) bool {
-	return slices.ContainsFunc(have, func(s string) bool { return slices.Contains(want, s) })
 }

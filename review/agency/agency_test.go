@@ -125,6 +125,39 @@ func TestGenerations(t *testing.T) {
 	}
 }
 
+// An agency that trusts the generation before follows the link certificate,
+// if a list says that the link is good.
+func TestLink(t *testing.T) {
+	s := newScene(t, nil)
+	old := testca.New(t, start.AddDate(-5, 0, 0))
+	link := old.Link(t, s.ca, 41)
+	good := old.CRL(t, testca.List{Number: 1, ThisUpdate: s.log.Now})
+	gone := old.CRL(t, testca.List{Number: 2, ThisUpdate: s.log.Now, Entries: []x509.RevocationListEntry{{SerialNumber: big.NewInt(41), RevocationTime: start}}})
+	for _, c := range []struct {
+		name  string
+		links [][]byte
+		lists [][]byte
+		step  string
+	}{
+		{"link and list", [][]byte{link}, [][]byte{good}, ""},
+		{"no link", nil, [][]byte{good}, StepChain},
+		{"no list", [][]byte{link}, nil, StepChain},
+		{"revoked link", [][]byte{link}, [][]byte{gone}, StepChain},
+	} {
+		tr := s.trust()
+		tr.Issuers, tr.Links, tr.Lists = [][]byte{old.DER}, c.links, c.lists
+		if r := Verify(s.sign(s.form()), tr, s.log.Now); r.Failed() != c.step {
+			t.Errorf("%s: failed at %q, want %q: %s", c.name, r.Failed(), c.step, r.Refusal().EN)
+		}
+		if c.step == "" {
+			tr.CRL = s.list(nagano)
+			if r := Verify(s.sign(s.form()), tr, s.log.Now); !r.Accepted {
+				t.Errorf("%s, with the certificate's own list: %s", c.name, r.Refusal().EN)
+			}
+		}
+	}
+}
+
 func TestSubstitutes(t *testing.T) {
 	s := newScene(t, func(l *testca.Leaf) {
 		l.Attr.Name, l.Attr.NameMap = "高橋　〓子", "10010"

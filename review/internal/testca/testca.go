@@ -66,6 +66,19 @@ func (ca *CA) Again(t testing.TB, notBefore time.Time) []byte {
 	return der
 }
 
+// Link certifies the next generation's key under the same name, for any policy.
+func (ca *CA) Link(t testing.TB, next *CA, serial int64) []byte {
+	t.Helper()
+	tmpl := *next.Cert
+	tmpl.SerialNumber, tmpl.AuthorityKeyId = big.NewInt(serial), nil
+	policy, err := x509.ParseOID("2.5.29.32.0")
+	must(t, err)
+	tmpl.Policies = []x509.OID{policy}
+	der, err := x509.CreateCertificate(rand.Reader, &tmpl, ca.Cert, &next.Key.PublicKey, ca.Key)
+	must(t, err)
+	return der
+}
+
 // Key makes a P-256 key.
 func Key(t testing.TB) *ecdsa.PrivateKey {
 	t.Helper()

@@ -37,6 +37,7 @@ type Error struct {
 	At     time.Time
 }
 
+// Error says why, in English, without quoting anything.
 func (e *Error) Error() string { return "path " + string(e.Code) + ": " + e.Why }
 
 // CodeOf returns the code of a refusal, or "" for another error or none.

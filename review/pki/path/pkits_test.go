@@ -5,8 +5,8 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -49,7 +49,11 @@ type pkits struct {
 
 func loadPKITS(t *testing.T) *pkits {
 	t.Helper()
-	dir := filepath.Join(runtime.GOROOT(), "src/crypto/x509/testdata/nist-pkits")
+	root, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		t.Skipf("skipped: there is no go command: %v", err)
+	}
+	dir := filepath.Join(strings.TrimSpace(string(root)), "src/crypto/x509/testdata/nist-pkits")
 	vectors, err := os.ReadFile(filepath.Join(dir, "vectors.json"))
 	if errors.Is(err, fs.ErrNotExist) {
 		t.Skip("skipped: this Go installation has no nist-pkits test data")

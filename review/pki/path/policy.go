@@ -9,13 +9,12 @@ import (
 // policy graph of RFC 9618, which merges the nodes of a tree level that have
 // the same policy. graph[i] is depth i; nil means the graph is NULL.
 type policies struct {
-	n              int // certificates in the path
-	explicit       int
-	mapping        int
-	inhibitAny     int
-	graph          []map[oid]*node
-	initial        []oid // user-initial-policy-set; nil: anyPolicy
-	inhibitInitial bool
+	n          int // certificates in the path
+	explicit   int
+	mapping    int
+	inhibitAny int
+	graph      []map[oid]*node
+	initial    []oid // user-initial-policy-set; nil: anyPolicy
 }
 
 // node is one policy at one depth.

@@ -42,6 +42,7 @@ only github.com/open-policy-agent/opa      : policy/rules
 only github.com/miekg/pkcs11               : internal/token
 only github.com/spf13/cobra                : cmd/sukashi
 only github.com/smallstep/pkcs7            : review/application
+only github.com/jackc/pgx/v5               : ca/registry/pgstore
 
 # A key on a token has no gate of its own: nobody reaches it but who puts one in front.
 only internal/token                        : ca/keystore ca/keystore/keystoretest ledger/logkey internal/token

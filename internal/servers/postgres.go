@@ -3,6 +3,7 @@ package servers
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -40,9 +41,10 @@ type PGOptions struct {
 }
 
 var sharedPG struct {
-	once sync.Once
-	pg   *PG
-	err  error
+	once  sync.Once
+	pg    *PG
+	guard io.Closer // kept: the guard acts when its pipe is closed, also by the garbage collector
+	err   error
 }
 
 // Postgres returns the server that all tests of the binary share, and skips
@@ -54,7 +56,7 @@ func Postgres(t testing.TB) *PG {
 	sharedPG.once.Do(func() {
 		pg, err := newPG(filepath.Dir(need(t, "initdb", pgPackage, pgDirs)), PGOptions{})
 		if err == nil {
-			_, err = guard(pg.account, `"$0" -D "$1/data" -m immediate -t 20 stop; rm -rf "$1"`, pg.tool("pg_ctl"), pg.dir)
+			sharedPG.guard, err = guard(pg.account, `"$0" -D "$1/data" -m immediate -t 20 stop; rm -rf "$1"`, pg.tool("pg_ctl"), pg.dir)
 		}
 		if err == nil {
 			err = pg.start()

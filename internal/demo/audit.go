@@ -3,157 +3,26 @@ package demo
 import (
 	"bytes"
 	"context"
-	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
-	"golang.org/x/crypto/ocsp"
-
-	"github.com/sukashi-project/sukashi/ca/keystore"
-	"github.com/sukashi-project/sukashi/internal/world"
 	"github.com/sukashi-project/sukashi/ledger/entry"
 	"github.com/sukashi-project/sukashi/ledger/publish"
-	"github.com/sukashi-project/sukashi/policy"
 	"github.com/sukashi-project/sukashi/review/audit"
 	"github.com/sukashi-project/sukashi/review/report"
 	"github.com/sukashi-project/sukashi/review/report/page"
 )
 
-// gathered is what a council holds: the public log, the files that the CA gave
-// out, and its own members' keys.
-func gathered(ctx context.Context, w *world.World) (audit.Source, error) {
-	c, err := publish.NewClient(w.Ledger.PublicURL, httpClient())
-	if err != nil {
-		return audit.Source{}, err
-	}
-	cp, err := c.Checkpoint(ctx)
-	if err != nil {
-		return audit.Source{}, err
-	}
-	replayer, err := policy.NewReplayer(ctx, w.Rules.Bundle)
-	if err != nil {
-		return audit.Source{}, err
-	}
-	journal, err := journalOf(w.CA.Key)
-	if err != nil {
-		return audit.Source{}, err
-	}
-	return audit.Source{
-		Log: c, Checkpoint: cp, Policy: w.Ledger.Policy,
-		Issuers:      []audit.File{{Name: "issuer.pem", Bytes: w.CA.Ceremony.Issuer}},
-		Certificates: certificates(w), CRLs: lists(w), OCSP: answers(ctx, w), Journal: journal,
-		Council: w.Members.Keys, Threshold: len(w.Members.Keys), Proofs: []audit.File{{Name: "policy/shipped.proof", Bytes: w.Rules.Proof}},
-		Replay: replayer.Replay, Receipt: c.Proof,
-	}, nil
-}
-
-func journalOf(k keystore.Key) (*audit.Journal, error) {
-	j := &audit.Journal{}
-	err := k.Journal(func(r keystore.Record) error {
-		if r.Use == keystore.UseSign || r.Use == keystore.UseResume {
-			j.Lines = append(j.Lines, audit.JournalLine{Index: r.Index, TBS: r.TBS})
-		}
-		return nil
-	})
-	return j, err
-}
-
-// certificates hands over every certificate that the CA can show.
-func certificates(w *world.World) audit.Files {
-	return func(fn func(audit.File) error) error {
-		n, err := w.CA.Authority.Size()
-		if err != nil {
-			return err
-		}
-		for o := range n {
-			c, err := w.CA.Authority.Certificate(o)
-			if err != nil {
-				return err
-			}
-			if c.DER == nil {
-				continue
-			}
-			if err := fn(audit.File{Name: fmt.Sprintf("certs/%d.pem", o), Bytes: c.DER}); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-}
-
-// lists hands over the newest revocation list of each partition.
-func lists(w *world.World) audit.Files {
-	return func(fn func(audit.File) error) error {
-		for _, p := range w.CA.Authority.State().Partitions(w.CA.Key.KeyID()) {
-			c, err := w.CA.Authority.CRL(p)
-			if err != nil {
-				return err
-			}
-			if err := fn(audit.File{Name: "crl/" + p + ".crl", Bytes: c.DER}); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-}
-
-// answers asks the responder about certificates, as an ordinary client would.
-func answers(ctx context.Context, w *world.World) audit.Files {
-	return func(fn func(audit.File) error) error {
-		asked := 0
-		return certificates(w)(func(f audit.File) error {
-			if asked >= maxAnswers {
-				return nil
-			}
-			asked++
-			cert, err := x509.ParseCertificate(f.Bytes)
-			if err != nil {
-				return err
-			}
-			req, err := ocsp.CreateRequest(cert, w.CA.Issuer, nil)
-			if err != nil {
-				return err
-			}
-			der, err := ask(ctx, w.Ledger.PublicURL+"/ocsp", req)
-			if err != nil {
-				return err
-			}
-			name := strings.TrimSuffix(filepath.Base(f.Name), ".pem")
-			return fn(audit.File{Name: "ocsp/" + name + ".der", Bytes: der})
-		})
-	}
-}
-
-// maxAnswers bounds how many OCSP answers the council collects.
-const maxAnswers = 200
-
-func ask(ctx context.Context, url string, request []byte) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(request))
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Content-Type", "application/ocsp-request")
-	resp, err := httpClient().Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("couldn't ask the OCSP responder: %w", err)
-	}
-	defer resp.Body.Close()
-	return io.ReadAll(io.LimitReader(resp.Body, keystore.MaxResponse))
-}
-
 func (t *teller) audit(ctx context.Context) error {
 	t.Step("審議会: ログからすべてを計算しなおす", "The council recomputes everything from the log")
 	defer t.Clock("監査と報告書", "audit and report")()
-	src, err := gathered(ctx, t.w)
+	src, err := t.w.Gather(ctx)
 	if err != nil {
 		return err
 	}
@@ -298,7 +167,7 @@ func (t *teller) writeMaterial(ctx context.Context, out string) error {
 	if err := publish.ExportLog(ctx, t.w.Ledger.Engine, filepath.Join(out, "log")); err != nil {
 		return err
 	}
-	j, err := journalOf(t.w.CA.Key)
+	j, err := t.w.SigningJournal()
 	if err != nil {
 		return err
 	}
@@ -319,20 +188,20 @@ func (t *teller) writeMaterial(ctx context.Context, out string) error {
 }
 
 func (t *teller) writeCertificates(ctx context.Context, out string) error {
-	err := certificates(t.w)(func(f audit.File) error {
+	err := t.w.Certificates()(func(f audit.File) error {
 		return os.WriteFile(filepath.Join(out, filepath.FromSlash(f.Name)), pemOf(f.Bytes), 0o644)
 	})
 	if err != nil {
 		return fmt.Errorf("couldn't write the certificates: %w", err)
 	}
-	err = lists(t.w)(func(f audit.File) error {
+	err = t.w.Lists()(func(f audit.File) error {
 		b := pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: f.Bytes})
 		return os.WriteFile(filepath.Join(out, filepath.FromSlash(f.Name)), b, 0o644)
 	})
 	if err != nil {
 		return fmt.Errorf("couldn't write the revocation lists: %w", err)
 	}
-	err = answers(ctx, t.w)(func(f audit.File) error {
+	err = t.w.Answers(ctx)(func(f audit.File) error {
 		return os.WriteFile(filepath.Join(out, filepath.FromSlash(f.Name)), f.Bytes, 0o644)
 	})
 	if err != nil {

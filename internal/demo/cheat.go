@@ -130,7 +130,7 @@ func (s *stage) audited(ctx context.Context, check string, add func(*audit.Sourc
 	if _, err := s.w.Publish(ctx); err != nil {
 		return nil, err
 	}
-	src, err := gathered(ctx, s.w)
+	src, err := s.w.Gather(ctx)
 	if err != nil {
 		return nil, err
 	}

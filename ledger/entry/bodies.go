@@ -57,6 +57,12 @@ func newBody(k Kind) Body {
 		return new(ReviewReport)
 	case KindSecurityEvent:
 		return new(SecurityEvent)
+	case KindTestAnnounced:
+		return new(TestAnnounced)
+	case KindCountsSent:
+		return new(CountsSent)
+	case KindCountsReceived:
+		return new(CountsReceived)
 	}
 	return nil
 }

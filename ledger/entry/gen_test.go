@@ -1,6 +1,7 @@
 package entry_test
 
 import (
+	"bytes"
 	"encoding/base64"
 	"slices"
 	"time"
@@ -14,7 +15,8 @@ import (
 var allKinds = []Kind{KindGenesis, KindKeyCreated, KindKeyRetired, KindPolicyApproved, KindCertIntent, KindCertIssued,
 	KindCertAborted, KindHoldersSent, KindHoldersReceived, KindNoticeSent, KindNoticeReceived, KindNoticeRefused,
 	KindRevocationRequested, KindRevocation, KindStatusRoot, KindCRLPublished, KindDisclosure, KindErasure,
-	KindReviewDraw, KindReviewReport, KindSecurityEvent, KindKeySucceeded, KindKeyLeaked, KindCrossIntent, KindCrossRevoked}
+	KindReviewDraw, KindReviewReport, KindSecurityEvent, KindKeySucceeded, KindKeyLeaked, KindCrossIntent, KindCrossRevoked,
+	KindTestAnnounced, KindCountsSent, KindCountsReceived}
 
 // g draws the parts of valid bodies.
 type g struct{ t *rapid.T }
@@ -51,7 +53,8 @@ func (d g) time() Time {
 func (d g) pick(list ...string) string { return rapid.SampledFrom(list).Draw(d.t, "pick") }
 
 func (d g) bytes64(n int) string {
-	return base64.StdEncoding.EncodeToString(rapid.SliceOfN(rapid.Byte(), n, n).Draw(d.t, "bytes"))
+	some := min(n, 64) // drawing each of 256 bytes is slow
+	return base64.StdEncoding.EncodeToString(bytes.Repeat(rapid.SliceOfN(rapid.Byte(), some, some).Draw(d.t, "bytes"), n/some))
 }
 
 func (d g) decision(allow bool) Decision {
@@ -71,6 +74,14 @@ func (d g) ordinals() []uint64 {
 
 func (d g) holders() Holders {
 	return Holders{Day: d.time().Std().Format(time.DateOnly), Gone: d.count(), New: d.count(), Set: d.digest(), Total: d.count()}
+}
+
+func (d g) counts() Counts {
+	c := Counts{Day: d.time().Std().Format(time.DateOnly), New: d.count(), Lists: d.count(), Notices: d.count(), Number: d.count()}
+	c.Gone = rapid.Uint64Range(0, c.New).Draw(d.t, "gone")
+	c.Received = rapid.Uint64Range(0, c.Notices).Draw(d.t, "received")
+	c.Refused = c.Notices - c.Received
+	return c
 }
 
 func (d g) body(k Kind) Body {
@@ -143,6 +154,14 @@ func (d g) body(k Kind) Body {
 			a, b = b, a
 		}
 		return &SecurityEvent{Code: d.word(32), Count: d.count(), From: a, To: b}
+	case KindTestAnnounced:
+		from := rapid.Int64Range(0, 253402300799-14*86400).Draw(d.t, "from")
+		to := from + rapid.Int64Range(1, 14*86400).Draw(d.t, "length")
+		return &TestAnnounced{Code: d.word(32), From: At(time.Unix(from, 0)), To: At(time.Unix(to, 0))}
+	case KindCountsSent:
+		return &CountsSent{Counts: d.counts(), Signature: d.bytes64(CountsSignature)}
+	case KindCountsReceived:
+		return &CountsReceived{Counts: d.counts(), Sender: d.bytes64(CountsSignature), Signature: d.bytes64(CountsSignature)}
 	}
 	panic("kind without a generator: " + string(k))
 }

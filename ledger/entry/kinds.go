@@ -18,6 +18,9 @@ const (
 	ByCALink       = "juki-link-server"      // JukiLinkServer, the CA's end of the link, zone lgwan
 	ByRegisterLink = "ca-link-server"        // CALinkServer, the register's end of the link, zone juki
 	ByNoticeSender = "ca-link-server/notice" // the same server's change notices: seq is the notice sequence
+
+	ByRegisterCounts = "ca-link-server/counts"   // the register's end states what has crossed: seq is the statement's number
+	ByCACounts       = "juki-link-server/counts" // the CA's end counter-signs it, under the same number
 )
 
 // Entry kinds (DESIGN section 3).
@@ -47,18 +50,24 @@ const (
 	KindReviewDraw          Kind = "review.draw"
 	KindReviewReport        Kind = "review.report"
 	KindSecurityEvent       Kind = "security.event"
+	KindTestAnnounced       Kind = "test.announced"
+	KindCountsSent          Kind = "counts.sent"
+	KindCountsReceived      Kind = "counts.received"
 )
 
 // Writers says which kinds each role identifier may write. The ledger refuses
 // everything else, whoever signs the connection.
 var Writers = map[string][]Kind{
 	ByLog:          {KindGenesis, KindStatusRoot, KindSecurityEvent},
-	ByOperator:     {KindKeyCreated, KindKeyRetired, KindKeySucceeded, KindKeyLeaked, KindCrossIntent, KindCrossRevoked, KindSecurityEvent},
-	ByCouncil:      {KindPolicyApproved, KindReviewDraw, KindReviewReport},
+	ByOperator:     {KindKeyCreated, KindKeyRetired, KindKeySucceeded, KindKeyLeaked, KindCrossIntent, KindCrossRevoked, KindSecurityEvent, KindTestAnnounced},
+	ByCouncil:      {KindPolicyApproved, KindReviewDraw, KindReviewReport, KindTestAnnounced},
 	ByCA:           {KindKeyCreated, KindKeyRetired, KindKeyLeaked, KindCertIntent, KindCertIssued, KindCertAborted, KindRevocationRequested, KindRevocation, KindCRLPublished, KindDisclosure, KindErasure, KindSecurityEvent},
 	ByCALink:       {KindHoldersSent, KindNoticeReceived, KindNoticeRefused, KindSecurityEvent},
 	ByRegisterLink: {KindHoldersReceived, KindSecurityEvent},
 	ByNoticeSender: {KindNoticeSent},
+
+	ByRegisterCounts: {KindCountsSent},
+	ByCACounts:       {KindCountsReceived},
 }
 
 func knownBy(by string) bool { _, ok := Writers[by]; return ok }
@@ -170,7 +179,7 @@ var strictBase64 = base64.StdEncoding.Strict()
 
 // base64Of accepts the one base64 spelling of n bytes, at most 66.
 func base64Of(what, s string, n int) error {
-	var text [88]byte
+	var text [(CountsSignature + 2) / 3 * 4]byte // the longest
 	var b [len(text) / 4 * 3]byte
 	if len(s) == base64.StdEncoding.EncodedLen(n) {
 		// Decode would skip a line break, and then it has fewer than n bytes.

@@ -197,3 +197,31 @@ func (b *KeyLeaked) members(c *codec) {
 	c.digest("record", &b.Record)
 	c.digest("spki", &b.SPKI)
 }
+
+func (b *TestAnnounced) members(c *codec) {
+	c.str("code", &b.Code)
+	c.time("from", &b.From)
+	c.time("to", &b.To)
+}
+
+func (b *Counts) members(c *codec) {
+	c.str("day", &b.Day)
+	c.num("gone", &b.Gone)
+	c.num("lists", &b.Lists)
+	c.num("new", &b.New)
+	c.num("notices", &b.Notices)
+	c.num("number", &b.Number)
+	c.num("received", &b.Received)
+	c.num("refused", &b.Refused)
+}
+
+func (b *CountsSent) members(c *codec) {
+	b.Counts.members(c)
+	c.str("signature", &b.Signature)
+}
+
+func (b *CountsReceived) members(c *codec) {
+	b.Counts.members(c)
+	c.str("sender", &b.Sender)
+	c.str("signature", &b.Signature)
+}

@@ -84,6 +84,9 @@ var beyondSchema = []string{
 	"ascending order",              // of codes and ordinals
 	"revoked <= issued <= size",    //
 	"window ends before it starts", //
+	"must end after it starts",     // of a test's window
+	"received or refused",          // of counts
+	"more holders struck off",      // of counts
 	"larger than 65535",            // the whole entry
 }
 

@@ -93,6 +93,10 @@ type Source struct {
 	Journal      *Journal // signing journal of the key store
 	Openings     []Opening
 
+	// Links are the keys of the two ends of the link, which sign the daily
+	// counts; nil: their signatures are not checked.
+	Links *LinkKeys
+
 	// Council are the council's approval keys, known from outside the log.
 	Council []ed25519.PublicKey
 	// Threshold is how many of them must approve a policy; 0 means 1.
@@ -118,6 +122,7 @@ type Options struct {
 	Status       time.Duration // revocation to status.root; default 5 minutes
 	List         time.Duration // revocation to revocation list; default 24 hours
 	HoldersEvery time.Duration // holders.sent to holders.received; default 25 hours
+	Counts       time.Duration // end of a day to its counter-signed counts; default 36 hours
 	Modes        []string      // notice modes that the council agreed to; default both
 	Workers      int           // parallel readers; default the number of processors
 	MaxFindings  int           // findings kept per check; the number is always exact; default 100
@@ -130,7 +135,7 @@ func (o *Options) defaults() error {
 	for _, d := range []struct {
 		p   *time.Duration
 		def time.Duration
-	}{{&o.Clock, 5 * time.Minute}, {&o.Pending, time.Hour}, {&o.Revoke, time.Hour}, {&o.Status, 5 * time.Minute}, {&o.List, 24 * time.Hour}, {&o.HoldersEvery, 25 * time.Hour}} {
+	}{{&o.Clock, 5 * time.Minute}, {&o.Pending, time.Hour}, {&o.Revoke, time.Hour}, {&o.Status, 5 * time.Minute}, {&o.List, 24 * time.Hour}, {&o.HoldersEvery, 25 * time.Hour}, {&o.Counts, 36 * time.Hour}} {
 		if *d.p < 0 {
 			return errors.New("a limit of the audit is negative")
 		}

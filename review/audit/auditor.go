@@ -57,6 +57,8 @@ type auditor struct {
 	lastRecv uint64        // next notice number that may be received
 	holders  []holderState
 	holderRx int
+	counts   countState
+	tests    []testState
 	newNext  []uint64 // issued and in no list of holders yet, in order of issue
 	goneNext []uint64 // revoked and not struck off a list yet, in order of revocation
 	expiries expiries // of the certificates whose files were handed over

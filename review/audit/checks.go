@@ -21,6 +21,8 @@ const (
 	ckHoldersTotal
 	ckHoldersDaily
 	ckHoldersSet
+	ckCounts
+	ckCountersigned
 	ckNoticeSequence
 	ckNoticeAnswer
 	ckNoticeDigest
@@ -87,6 +89,8 @@ func rules() [checkCount]rule {
 		ckHoldersTotal:      {"HLD-2", "P3", "A-1", say.Text{JA: "利用者一覧の件数が、発行と失効の記録に合う", EN: "The numbers in the lists of holders agree with what was issued and revoked"}},
 		ckHoldersDaily:      {"HLD-3", "P3", "A-1", say.Text{JA: "利用者一覧は1日1回まで、日付の順に送られている", EN: "A list of holders is sent at most once a day, in order"}},
 		ckHoldersSet:        {"HLD-4", "P3", "A-1", say.Text{JA: "利用者一覧の中身が、発行と失効の記録から計算し直した一覧と一致する", EN: "The content of each list of holders equals the one recomputed from issues and revocations"}},
+		ckCounts:            {"CNT-1", "P3", "A-2", say.Text{JA: "一日の終わりに両側が述べた件数が、互いに同じで、ログから数えた件数とも合う", EN: "What both ends of the link state at each day's end is the same, and is what the log says"}},
+		ckCountersigned:     {"CNT-2", "P3", "A-2", say.Text{JA: "通信のあった日には必ず件数の確認書があり、両側の正しい署名がある", EN: "Every day on which something crossed has a statement of counts with both ends' valid signatures"}},
 		ckNoticeSequence:    {"NTC-1", "P3", "A-2", say.Text{JA: "異動通知の番号に、抜けも重なりもない", EN: "The change notices' numbers have no gap and no double"}},
 		ckNoticeAnswer:      {"NTC-2", "P3", "A-2", say.Text{JA: "送られた通知には、受領か拒否の記録が必ずあり、逆もまた同じである", EN: "Every notice sent has its receipt or refusal, and the other way round"}},
 		ckNoticeDigest:      {"NTC-3", "P3", "A-2", say.Text{JA: "送った通知と受けた通知の内容が同じである", EN: "What was received is what was sent"}},

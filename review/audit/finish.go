@@ -15,6 +15,8 @@ func (a *auditor) finish(ctx context.Context, cp *proof.Checkpoint) error {
 	a.finishIssuers()
 	a.finishHolders()
 	a.finishNotices()
+	a.finishCounts()
+	a.finishTests()
 	a.finishCerts()
 	a.finishLeaks()
 	a.finishRequests()

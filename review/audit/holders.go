@@ -39,6 +39,7 @@ func (a *auditor) holdersSent(it *item, b *entry.HoldersSent) {
 }
 
 func (a *auditor) holdersReceived(it *item, b *entry.HoldersReceived) {
+	a.crossed(it.e.At)
 	a.figures.Holders.Received++
 	a.count(ckHoldersEqual)
 	if a.holderRx >= len(a.holders) {
@@ -61,8 +62,8 @@ func (a *auditor) finishHolders() {
 	}
 }
 
-// review takes the entries of the council's own work, disclosures, erasures
-// and security events.
+// review takes the entries of the council's own work, disclosures, erasures,
+// security events and announced tests.
 func (a *auditor) review(it *item) {
 	switch b := it.e.Body.(type) {
 	case *entry.ReviewDraw:
@@ -75,9 +76,9 @@ func (a *auditor) review(it *item) {
 	case *entry.Erasure:
 		a.concerned(it, b.Ordinals)
 	case *entry.SecurityEvent:
-		a.count(ckSecurity)
-		a.figures.Security = append(a.figures.Security, SecurityFigure{Index: it.index, By: it.e.By, Code: b.Code, Count: b.Count, From: b.From, To: b.To})
-		a.note(ckSecurity, ClassC, text("記録 %d に、%s が報告した保安事象 %s が %d 件あります。", "Entry %d reports security event %[3]s, %[4]d times, from %[2]s.", it.index, it.e.By, b.Code, b.Count), it.index)
+		a.securityEvent(it, b)
+	case *entry.TestAnnounced:
+		a.testAnnounced(it, b)
 	}
 }
 

@@ -17,6 +17,7 @@ type noticeState struct {
 }
 
 func (a *auditor) noticeSent(it *item, b *entry.NoticeSent) {
+	a.crossed(it.e.At)
 	a.decision(it, &b.Decision, "notice-send")
 	a.figures.Notices.Sent++
 	a.figures.Notices.Modes[b.Mode]++

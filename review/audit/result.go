@@ -99,6 +99,7 @@ type Result struct {
 	Lists        []ListFigure // newest revocation list of each partition
 	Policies     []PolicyFigure
 	Security     []SecurityFigure
+	Counts       []CountsFigure
 	Openings     []OpenedNotice // what was disclosed and proved
 	Draws        []Draw         // samples drawn by the council
 	ReportsSeen  []uint64       // indexes of review.report entries
@@ -161,6 +162,15 @@ type SecurityFigure struct {
 	Count uint64
 	From  entry.Time
 	To    entry.Time
+
+	Announced bool   // within a test that was announced before
+	Test      uint64 // index of the announcement
+}
+
+// CountsFigure is one counter-signed statement of the daily counts.
+type CountsFigure struct {
+	Sent, Received uint64 // indexes of counts.sent and counts.received
+	Counts         entry.Counts
 }
 
 // OpenedNotice is a disclosed notice whose commitment was opened and matched.

@@ -417,7 +417,9 @@ var issueSabotages = []sabotage{
 }
 
 // sabotages are all of them.
-func sabotages() []sabotage { return append(slices.Clone(issueSabotages), revocationSabotages...) }
+func sabotages() []sabotage {
+	return slices.Concat(issueSabotages, revocationSabotages, countSabotages)
+}
 
 // TestSabotage: every way of breaking a promise turns the check red that
 // stands for it.

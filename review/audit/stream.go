@@ -194,6 +194,10 @@ func (a *auditor) entry(it *item) {
 		a.holdersSent(it, b)
 	case *entry.HoldersReceived:
 		a.holdersReceived(it, b)
+	case *entry.CountsSent:
+		a.countsSent(it, b)
+	case *entry.CountsReceived:
+		a.countsReceived(it, b)
 	case *entry.NoticeSent:
 		a.noticeSent(it, b)
 	case *entry.NoticeReceived:

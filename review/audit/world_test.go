@@ -428,7 +428,8 @@ func (w *world) source() Source {
 	s := Source{Log: w, Checkpoint: w.checkpoint(), Policy: p, Earlier: w.earlier,
 		Issuers:      []File{{"issuer.pem", w.ca.DER}},
 		Certificates: FileList(w.certs...), CRLs: FileList(w.crls...), OCSP: FileList(w.ocsps...), Journal: &w.journal,
-		Openings: w.openings, Threshold: 2, Replay: w.replay, Proofs: w.proofs}
+		Openings: w.openings, Threshold: 2, Replay: w.replay, Proofs: w.proofs,
+		Links: &LinkKeys{Register: &linkKeys()[0].PublicKey, CA: &linkKeys()[1].PublicKey}}
 	for _, k := range w.council {
 		s.Council = append(s.Council, k.Public().(ed25519.PublicKey))
 	}
@@ -459,6 +460,7 @@ func story(w *world) {
 	for _, p := range []string{fullPartition, nagano, matsumoto} {
 		w.list(p, nil)
 	}
+	w.close("2026-11-23", nil)
 	w.daily("2026-11-24")
 	for _, o := range []uint64{0, 2, 4, 99} {
 		w.ask(o, nil)

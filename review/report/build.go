@@ -170,7 +170,8 @@ func (b *builder) notices() {
 	}
 	b.rep.Security = []Security{}
 	for _, s := range b.r.Security {
-		b.rep.Security = append(b.rep.Security, Security{Index: s.Index, By: s.By, Code: s.Code, Text: sentence[s.Code], Count: s.Count, From: s.From, To: s.To})
+		b.rep.Security = append(b.rep.Security, Security{Index: s.Index, By: s.By, Code: s.Code, Text: sentence[s.Code], Count: s.Count, From: s.From, To: s.To,
+			Announced: s.Announced, Test: s.Test})
 	}
 }
 
@@ -208,6 +209,8 @@ func (b *builder) counts() {
 	}
 	add("異動通知: 送信件数と、受領または拒否の済んだ件数", "Change notices: sent, and received or refused", n.Sent, answered)
 	add("利用者一覧: 送信回数と受信回数", "Lists of holders: sent, and received", h.Sent, h.Received)
+	stated := b.r.Kinds[entry.KindCountsSent]
+	add("件数の確認書: 登録側の署名と、認証局側の副署", "Statements of counts: signed by the register's end, and counter-signed by the CA's end", stated, uint64(len(b.r.Counts)))
 	add("発行: 予告件数と、発行・中止・処理中の合計", "Issue: announced, and issued, aborted or pending", c.Intents, c.Issued+c.Aborted+c.Pending)
 	var grounds uint64
 	for _, k := range b.rep.Notices.Grounds {

@@ -209,6 +209,9 @@ type Security struct {
 	Count uint64     `json:"count"`
 	From  entry.Time `json:"from"`
 	To    entry.Time `json:"to"`
+
+	Announced bool   `json:"announced"` // within a test that was announced before
+	Test      uint64 `json:"test"`      // entry that announced it, 0 if none did
 }
 
 // Sample is what was drawn and opened.

@@ -34,6 +34,9 @@ var kindNames = map[string]report.Text{
 	"review.draw":          {JA: "抜取検査の抽選", EN: "sample drawn"},
 	"review.report":        {JA: "報告書の登録", EN: "report registered"},
 	"security.event":       {JA: "保安事象", EN: "security event"},
+	"test.announced":       {JA: "試験の予告", EN: "test announced"},
+	"counts.sent":          {JA: "件数の確認書", EN: "statement of counts"},
+	"counts.received":      {JA: "件数の確認書への副署", EN: "statement of counts counter-signed"},
 }
 
 func kindName(k string) template.HTML { return named(kindNames, k) }
@@ -58,13 +61,15 @@ var groundNames = map[string]report.Text{
 func groundName(g string) template.HTML { return named(groundNames, g) }
 
 var roleNames = map[string]report.Text{
-	"log":                   {JA: "ログ", EN: "log"},
-	"operator":              {JA: "運用者", EN: "operator"},
-	"council":               {JA: "審議会", EN: "council"},
-	"ca-server":             {JA: "認証局サーバ", EN: "CA server"},
-	"juki-link-server":      {JA: "住基連携サーバ(認証局側)", EN: "CA's link server"},
-	"ca-link-server":        {JA: "認証局連携サーバ(住基側)", EN: "register's link server"},
-	"ca-link-server/notice": {JA: "認証局連携サーバ(住基側、通知)", EN: "register's link server (notices)"},
+	"log":                     {JA: "ログ", EN: "log"},
+	"operator":                {JA: "運用者", EN: "operator"},
+	"council":                 {JA: "審議会", EN: "council"},
+	"ca-server":               {JA: "認証局サーバ", EN: "CA server"},
+	"juki-link-server":        {JA: "住基連携サーバ(認証局側)", EN: "CA's link server"},
+	"ca-link-server":          {JA: "認証局連携サーバ(住基側)", EN: "register's link server"},
+	"ca-link-server/counts":   {JA: "認証局連携サーバ(住基側、件数)", EN: "register's link server (counts)"},
+	"juki-link-server/counts": {JA: "住基連携サーバ(認証局側、件数)", EN: "CA's link server (counts)"},
+	"ca-link-server/notice":   {JA: "認証局連携サーバ(住基側、通知)", EN: "register's link server (notices)"},
 }
 
 func roleName(r string) template.HTML { return named(roleNames, r) }

@@ -49,7 +49,11 @@ type Config struct {
 	Dir  string             // state directory, created if missing; one process at a time
 	Name string             // key name, a schema-less URL such as "witness.example/w1"
 	Key  ed25519.PrivateKey // used for nothing else
-	Logs []string           // verifier keys of the logs, one for each origin
+	// Logs are the verifier keys of the logs. Several of one origin are its keys
+	// one after the other, oldest first: once a checkpoint signed by one of them
+	// was cosigned, those before it are worth nothing any more, so that a stolen
+	// retired key can't lead the witness onto a fork.
+	Logs []string
 	Now  func() time.Time
 }
 
@@ -69,9 +73,10 @@ type Server struct {
 
 // logState is one log's newest cosigned checkpoint.
 type logState struct {
-	mu       sync.Mutex // held from the check of the old size until the new state is on disk
-	verifier note.Verifier
-	file     string // name in the store: hex of SHA-256(origin)
+	mu       sync.Mutex      // held from the check of the old size until the new state is on disk
+	keys     []note.Verifier // oldest first; never changes
+	current  int             // keys before this one are retired
+	file     string          // name in the store: hex of SHA-256(origin)
 	size     uint64
 	root     tlog.Hash
 	cosigned []byte // note with the log's and this witness's signature; nil: none yet
@@ -105,11 +110,9 @@ func openOn(c Config, other files) (*Server, error) {
 	if s.store = st; other != nil {
 		st.files = other
 	}
-	for _, v := range c.Logs {
-		if err := s.addLog(v); err != nil {
-			st.close()
-			return nil, err
-		}
+	if err := s.addLogs(c.Logs); err != nil {
+		st.close()
+		return nil, err
 	}
 	return s, nil
 }
@@ -117,27 +120,49 @@ func openOn(c Config, other files) (*Server, error) {
 // cosignatureType is the signature type of Ed25519 cosignature/v1 keys.
 const cosignatureType = 0x04
 
-func (s *Server) addLog(vkey string) error {
-	if _, err := proof.LogOnly(vkey); err != nil { // strict about form, type and weak keys
-		return err
+func (s *Server) addLogs(vkeys []string) error {
+	seen := make(map[string]bool, len(vkeys))
+	for _, vkey := range vkeys {
+		if _, err := proof.LogOnly(vkey); err != nil { // strict about form, type and weak keys
+			return err
+		}
+		v, err := note.NewVerifier(vkey)
+		if err != nil {
+			return fmt.Errorf("couldn't read a log's verifier key: %w", err)
+		}
+		if seen[vkey] {
+			return errors.New("a log's key is listed twice")
+		}
+		seen[vkey] = true
+		if s.logs[v.Name()] == nil {
+			h := sha256.Sum256([]byte(v.Name()))
+			s.logs[v.Name()] = &logState{file: hex.EncodeToString(h[:])}
+		}
+		s.logs[v.Name()].keys = append(s.logs[v.Name()].keys, v)
 	}
-	v, err := note.NewVerifier(vkey)
-	if err != nil {
-		return fmt.Errorf("couldn't read a log's verifier key: %w", err)
+	for _, l := range s.logs {
+		if err := s.load(l); err != nil {
+			return say.New("witness.state", "証人の記録が壊れているか、別の鍵のものです。証人を止めます。",
+				"The witness's record is damaged or belongs to another key. The witness stops.").
+				Hint("このディレクトリーのバックアップを調べてください。記録を消すと、ログの分岐を見逃すおそれがあります。",
+					"Look for a backup of its directory. Deleting the record could let a fork of the log pass.").Because(err)
+		}
 	}
-	if s.logs[v.Name()] != nil {
-		return errors.New("two logs have one origin")
-	}
-	h := sha256.Sum256([]byte(v.Name()))
-	l := &logState{verifier: v, file: hex.EncodeToString(h[:])}
-	if err := s.load(l); err != nil {
-		return say.New("witness.state", "証人の記録が壊れているか、別の鍵のものです。証人を止めます。",
-			"The witness's record is damaged or belongs to another key. The witness stops.").
-			Hint("このディレクトリーのバックアップを調べてください。記録を消すと、ログの分岐を見逃すおそれがあります。",
-				"Look for a backup of its directory. Deleting the record could let a fork of the log pass.").Because(err)
-	}
-	s.logs[v.Name()] = l
 	return nil
+}
+
+// signer returns the newest of the log's keys among the signatures, and its
+// line.
+func (l *logState) signer(sigs []note.Signature) (index int, sig note.Signature) {
+	index = -1
+	for _, g := range sigs {
+		for i, k := range l.keys {
+			if i > index && g.Name == k.Name() && g.Hash == k.KeyHash() {
+				index, sig = i, g
+			}
+		}
+	}
+	return index, sig
 }
 
 func (s *Server) load(l *logState) error {
@@ -149,7 +174,7 @@ func (s *Server) load(l *logState) error {
 	if err != nil {
 		return fmt.Errorf("couldn't read the witness's own key: %w", err)
 	}
-	n, err := note.Open(b, note.VerifierList(l.verifier, own))
+	n, err := note.Open(b, note.VerifierList(append([]note.Verifier{own}, l.keys...)...))
 	if err != nil {
 		return fmt.Errorf("couldn't verify the stored checkpoint: %w", err)
 	}
@@ -168,6 +193,9 @@ func (s *Server) load(l *logState) error {
 			}
 			l.last = uint64(at.Unix())
 		}
+	}
+	if l.current, _ = l.signer(n.Sigs); l.current < 0 {
+		return errors.New("stored checkpoint is not signed by the log")
 	}
 	l.size, l.root, l.cosigned = cp.size, cp.root, b
 	return nil
@@ -237,7 +265,7 @@ func (s *Server) AddCheckpoint(ctx context.Context, oldSize uint64, hashes []tlo
 		}
 		return nil, ErrUnknownLog
 	}
-	n, err := note.Open(signed, note.VerifierList(l.verifier))
+	n, err := note.Open(signed, note.VerifierList(l.keys...))
 	if err != nil {
 		return nil, openError(err)
 	}
@@ -253,13 +281,21 @@ func (s *Server) AddCheckpoint(ctx context.Context, oldSize uint64, hashes []tlo
 	if l.closed {
 		return nil, ErrClosed
 	}
+	by, sig := l.signer(n.Sigs)
+	if by < l.current { // also -1
+		return nil, ErrSignature
+	}
 	if oldSize != l.size {
 		return nil, ConflictError{l.size}
 	}
 	if !l.continues(cp, hashes) {
 		return nil, ErrInconsistent
 	}
-	return s.cosign(l, cp, n)
+	line, err := s.cosign(l, cp, n.Text, sig)
+	if err == nil {
+		l.current = by
+	}
+	return line, err
 }
 
 func openError(err error) error {
@@ -284,19 +320,18 @@ func (l *logState) continues(cp text, hashes []tlog.Hash) bool {
 }
 
 // cosign signs, stores and only then gives the signature away.
-func (s *Server) cosign(l *logState, cp text, n *note.Note) ([]byte, error) {
+func (s *Server) cosign(l *logState, cp text, signed string, log note.Signature) ([]byte, error) {
 	now := s.now().Unix()
 	if now <= 0 {
 		return nil, errors.New("the witness's clock is before 1970")
 	}
 	at := max(uint64(now), l.last) // a clock stepping back must not contradict what was signed
 	sig := binary.BigEndian.AppendUint64(append([]byte(nil), s.id...), at)
-	sig = append(sig, ed25519.Sign(s.key, fmt.Appendf(nil, "cosignature/v1\ntime %d\n%s", at, n.Text))...)
+	sig = append(sig, ed25519.Sign(s.key, fmt.Appendf(nil, "cosignature/v1\ntime %d\n%s", at, signed))...)
 	line := "— " + s.name + " " + base64.StdEncoding.EncodeToString(sig) + "\n"
 
-	log := n.Sigs[0]
 	raw := "— " + log.Name + " " + log.Base64 + "\n"
-	stored := []byte(n.Text + "\n" + raw + line)
+	stored := []byte(signed + "\n" + raw + line)
 	if err := s.store.write(l.file, stored); err != nil {
 		return nil, fmt.Errorf("couldn't store the checkpoint: %w", err)
 	}

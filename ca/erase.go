@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/sukashi-project/sukashi/ca/registry"
+	"github.com/sukashi-project/sukashi/internal/jtext"
 	"github.com/sukashi-project/sukashi/internal/say"
 	"github.com/sukashi-project/sukashi/ledger/commitment"
 	"github.com/sukashi-project/sukashi/ledger/entry"
@@ -20,6 +22,22 @@ var ErrRetention = say.New("ca.retention", "保存期間がまだ終わってい
 // RetentionYears is how long an issuance record is kept after the day
 // following the end of validity (Cabinet Order 408 of 2003, DOMAIN 8.2).
 const RetentionYears = 10
+
+// RetentionOver is the first moment at which an issuance record may be erased,
+// given the last second of its certificate's validity. Ten years run from the
+// day after the end of validity in Japan; where the last month has no such day,
+// they end with the month (Civil Code, article 143). The day on which they have
+// run out is kept whole.
+//
+// A revocation's record is due until the end of validity only. What the
+// registry keeps of it after that is in the log as well and names nobody:
+// serial, class of ground, day of recording.
+func RetentionOver(notAfter time.Time) time.Time {
+	y, m, d := notAfter.In(jtext.JST()).Date()
+	y, m, d = time.Date(y, m, d+1, 0, 0, 0, 0, jtext.JST()).Date()
+	last := time.Date(y+RetentionYears, m+1, 0, 0, 0, 0, 0, jtext.JST()).Day()
+	return time.Date(y+RetentionYears, m, min(d, last)+1, 0, 0, 0, 0, jtext.JST())
+}
 
 // Erase destroys record keys and whatever names the persons, after the ledger
 // says so (erasure, P8). basis is entry.BasisRetentionEnd, which needs the
@@ -56,7 +74,7 @@ func (a *Authority) erase(ctx context.Context, basis string, ordinals []uint64) 
 		if err != nil {
 			return err
 		}
-		over := now.After(rec.NotAfter.AddDate(RetentionYears, 0, 1))
+		over := !now.Before(RetentionOver(rec.NotAfter))
 		outOfForce := rec.State == registry.Revoked || rec.State == registry.Issued && now.After(rec.NotAfter)
 		if basis == entry.BasisRetentionEnd && !over || !outOfForce {
 			return ErrRetention

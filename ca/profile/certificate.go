@@ -89,6 +89,30 @@ func NewIssuer(der []byte) (*Issuer, error) {
 		PublicKey: c.PublicKey, KeyBits: bits, Alg: alg}, nil
 }
 
+// Issuer returns what certificates take over from a root that this profile makes
+// for a key, before that root is signed.
+func (p *Profile) Issuer(pub crypto.PublicKey, baseURL string) (*Issuer, error) {
+	if p.file.Role != Root {
+		return nil, errors.New("only a root's profile makes an issuer")
+	}
+	spki, err := x509.MarshalPKIXPublicKey(pub)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't encode the public key: %w", err)
+	}
+	i := &Issuer{Key: entry.Sum(spki), PublicKey: pub}
+	if i.Subject, err = p.subject(vars{"base": baseURL}); err != nil {
+		return nil, err
+	}
+	if i.KeyID, err = keyIdentifier(spki); err != nil {
+		return nil, err
+	}
+	if i.KeyBits, err = KeyBits(spki); err != nil {
+		return nil, err
+	}
+	i.Alg, err = AlgFor(pub)
+	return i, err
+}
+
 // Request is everything that a certificate says and the profile does not.
 // Members that a role doesn't use must be left at their zero value.
 type Request struct {

@@ -13,14 +13,28 @@ type Batch struct {
 	done bool
 }
 
+// keptBatch is how much memory of an ended batch is kept for the next ones. A
+// group commit of a few thousand entries fits, so that it need not grow from
+// nothing by doubling each time.
+const keptBatch = 8 << 20
+
 // NewBatch starts an empty batch. It must end with Commit or Close.
-func (s *Store) NewBatch() *Batch { return &Batch{s: s, b: s.db.NewBatch()} }
+func (s *Store) NewBatch() *Batch {
+	return &Batch{s: s, b: s.db.NewBatch(pebble.WithMaxRetainedSizeBytes(keptBatch))}
+}
 
 // Set writes value under key; both are copied.
 func (b *Batch) Set(key, value []byte) {
 	if b.err == nil {
 		b.err = b.b.Set(key, value, nil)
 	}
+}
+
+// Put is Set without a copy: it makes room for a key and a value of these sizes
+// in the batch, to be filled before anything else is done with it.
+func (b *Batch) Put(keySize, valueSize int) (key, value []byte) {
+	op := b.b.SetDeferred(keySize, valueSize)
+	return op.Key, op.Value
 }
 
 // Delete removes key, if it is there.

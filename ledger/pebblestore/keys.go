@@ -22,17 +22,22 @@ const (
 const tables = "arltihqu"
 
 func key(table byte, tree int64, rest ...[]byte) []byte {
-	n := 9
+	n := prefixSize
 	for _, r := range rest {
 		n += len(r)
 	}
-	k := make([]byte, 9, n)
-	k[0] = table
-	binary.BigEndian.PutUint64(k[1:], uint64(tree))
+	k := appendPrefix(make([]byte, 0, n), table, tree)
 	for _, r := range rest {
 		k = append(k, r...)
 	}
 	return k
+}
+
+// prefixSize is the size of what every key of a tree begins with.
+const prefixSize = 9
+
+func appendPrefix(k []byte, table byte, tree int64) []byte {
+	return binary.BigEndian.AppendUint64(append(k, table), uint64(tree))
 }
 
 func be64(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }

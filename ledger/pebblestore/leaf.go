@@ -3,6 +3,7 @@ package pebblestore
 import (
 	"encoding/binary"
 	"errors"
+	"math/bits"
 	"time"
 
 	"github.com/google/trillian"
@@ -15,6 +16,15 @@ import (
 const leafVersion = 1
 
 var errLeafRecord = errors.New("stored leaf is not a leaf record of this version")
+
+// leafSize is the size of a leaf's record.
+func leafSize(l *trillian.LogLeaf) int {
+	n := 17 + len(l.LeafValue)
+	for _, f := range [...]int{len(l.MerkleLeafHash), len(l.LeafIdentityHash), len(l.ExtraData)} {
+		n += (bits.Len64(uint64(f)|1)+6)/7 + f
+	}
+	return n
+}
 
 func appendLeaf(b []byte, l *trillian.LogLeaf) []byte {
 	b = append(b, leafVersion)

@@ -2,6 +2,7 @@ package pebblestore
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -77,15 +78,21 @@ func (g *Stage) Wait() error {
 	return g.wait()
 }
 
+// writeStaged puts the leaves into the batch, each once and without a copy on
+// the way.
 func (t *logTX) writeStaged(extra []Pair) {
-	var record []byte
+	id := t.tree.TreeId
 	for _, l := range t.staged {
 		index := uint64(l.LeafIndex)
-		record = appendLeaf(record[:0], l)
-		t.batch.Set(leafKey(t.tree.TreeId, index), record)
-		t.batch.Set(key(tableIdentity, t.tree.TreeId, l.LeafIdentityHash), sequencedAt(index))
+		k, v := t.batch.Put(prefixSize+8, leafSize(l))
+		_ = binary.BigEndian.AppendUint64(appendPrefix(k[:0], tableLeaf, id), index)
+		appendLeaf(v[:0], l)
+		k, v = t.batch.Put(prefixSize+len(l.LeafIdentityHash), 9)
+		_ = append(appendPrefix(k[:0], tableIdentity, id), l.LeafIdentityHash...)
+		v[0] = 's'
+		binary.BigEndian.PutUint64(v[1:], index)
 		if t.s.opts.HashIndex {
-			t.batch.Set(hashKey(t.tree.TreeId, l.MerkleLeafHash, index), nil)
+			t.batch.Set(hashKey(id, l.MerkleLeafHash, index), nil)
 		}
 	}
 	for _, p := range extra {

@@ -50,6 +50,7 @@ type treeState struct {
 type edge struct {
 	size  uint64
 	nodes map[compact.NodeID][]byte
+	tiles map[TileID][]byte // the unfinished tiles
 }
 
 var _ storage.LogStorage = (*Store)(nil)

@@ -76,29 +76,47 @@ func readNodes(ids []compact.NodeID, read func(TileID) ([]byte, error)) ([]tree.
 
 // writeNodes puts the nodes that a tile stores into tiles; the levels between
 // are left out, because they follow from them. Tiles may only grow without
-// gaps.
+// gaps. Nodes come in any order, each once.
 func writeNodes(nodes []tree.Node, read func(TileID) ([]byte, error), tiles map[TileID][]byte) error {
-	var keep []tree.Node
+	var first, end [64 / TileHeight]uint64 // of each level of tiles
 	for _, n := range nodes {
-		if n.ID.Level%TileHeight != 0 {
+		if n.ID.Level%TileHeight != 0 || n.ID.Level >= 64 {
 			continue
 		}
 		if len(n.Hash) != HashSize {
 			return fmt.Errorf("node %d/%d of the tree has a hash of %d bytes", n.ID.Level, n.ID.Index, len(n.Hash))
 		}
-		keep = append(keep, n)
+		if l := n.ID.Level / TileHeight; end[l] == 0 {
+			first[l], end[l] = n.ID.Index, n.ID.Index+1
+		} else {
+			first[l], end[l] = min(first[l], n.ID.Index), max(end[l], n.ID.Index+1)
+		}
 	}
-	slices.SortFunc(keep, func(a, b tree.Node) int {
-		if a.ID.Level != b.ID.Level {
-			return int(a.ID.Level) - int(b.ID.Level)
+	for l := range end {
+		if end[l] == 0 {
+			continue
 		}
-		if a.ID.Index < b.ID.Index {
-			return -1
+		if end[l]-first[l] > uint64(len(nodes)) {
+			return fmt.Errorf("nodes of level %d have a gap between %d and %d", l*TileHeight, first[l], end[l])
 		}
-		return 1
-	})
-	for _, n := range keep {
-		t, offset, _ := tileOf(n.ID)
+		row := make([][]byte, end[l]-first[l])
+		for _, n := range nodes {
+			if n.ID.Level == uint(l*TileHeight) {
+				row[n.ID.Index-first[l]] = n.Hash
+			}
+		}
+		if err := writeRow(uint(l), first[l], row, read, tiles); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeRow puts consecutive hashes of one level into its tiles.
+func writeRow(level uint, first uint64, row [][]byte, read func(TileID) ([]byte, error), tiles map[TileID][]byte) error {
+	for len(row) > 0 {
+		t, offset := TileID{Level: level, Index: first / TileWidth}, int(first%TileWidth)
+		n := min(len(row), TileWidth-offset)
 		data, ok := tiles[t]
 		if !ok {
 			old, err := read(t)
@@ -107,15 +125,22 @@ func writeNodes(nodes []tree.Node, read func(TileID) ([]byte, error), tiles map[
 			}
 			data = append(make([]byte, 0, TileWidth*HashSize), old...)
 		}
-		switch at := offset * HashSize; {
-		case at > len(data):
+		if offset*HashSize > len(data) {
 			return fmt.Errorf("tile %d/%d would have a gap at %d", t.Level, t.Index, offset)
-		case at == len(data):
-			data = append(data, n.Hash...)
-		default:
-			copy(data[at:], n.Hash)
+		}
+		for i, h := range row[:n] {
+			at := (offset + i) * HashSize
+			switch {
+			case h == nil:
+				return fmt.Errorf("tile %d/%d would have a gap at %d", t.Level, t.Index, offset+i)
+			case at == len(data):
+				data = append(data, h...)
+			default:
+				copy(data[at:], h)
+			}
 		}
 		tiles[t] = data
+		row, first = row[n:], first+uint64(n)
 	}
 	return nil
 }

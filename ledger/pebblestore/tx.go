@@ -43,7 +43,7 @@ type logTX struct {
 	batch    *kv.Batch
 	overlay  map[string][]byte // this transaction's small writes; nil value: deleted
 	tiles    map[TileID][]byte // tiles that it writes
-	nodes    []tree.Node       // nodes that it was given
+	last     [64]tree.Node     // of each level, the last node that it was given
 	staged   []*trillian.LogLeaf
 	dequeued map[string]bool // identities that it has handed out
 	newRoot  bool
@@ -117,19 +117,29 @@ func (t *logTX) newEdge(old edge) edge {
 	ids := compact.RangeNodes(0, t.root.TreeSize, nil)
 	want := make(map[compact.NodeID][]byte, len(ids))
 	for _, id := range ids {
-		want[id] = old.nodes[id]
-	}
-	for _, n := range t.nodes {
-		if _, ok := want[n.ID]; ok {
-			want[n.ID] = n.Hash
+		h := old.nodes[id]
+		if n := t.last[id.Level]; n.ID == id && n.Hash != nil {
+			h = n.Hash
 		}
-	}
-	for _, h := range want {
 		if h == nil {
 			return edge{}
 		}
+		want[id] = h
 	}
-	return edge{size: t.root.TreeSize, nodes: want}
+	e := edge{size: t.root.TreeSize, nodes: want, tiles: map[TileID][]byte{}}
+	for level := range uint(64 / TileHeight) {
+		n := t.root.TreeSize >> (level * TileHeight)
+		id := TileID{Level: level, Index: n / TileWidth}
+		if n%TileWidth == 0 {
+			continue
+		}
+		if data := t.tiles[id]; data != nil {
+			e.tiles[id] = data
+		} else if data := old.tiles[id]; data != nil {
+			e.tiles[id] = data
+		}
+	}
+	return e
 }
 
 // Commit implements storage.LogTreeTX. A read-write transaction is written by
@@ -175,6 +185,9 @@ func (t *logTX) readTile(id TileID) ([]byte, error) {
 	if data, ok := t.tiles[id]; ok {
 		return data, nil
 	}
+	if data := t.edgeTile(id); data != nil {
+		return data, nil
+	}
 	return t.r.Get(tileKey(t.tree.TreeId, id))
 }
 
@@ -209,12 +222,31 @@ func (t *logTX) fromEdge(ids []compact.NodeID) ([]tree.Node, bool) {
 	return nodes, true
 }
 
+// edgeTile answers from memory when the transaction is the tree's writer and
+// wants an unfinished tile as it was committed.
+func (t *logTX) edgeTile(id TileID) []byte {
+	if t.batch == nil || t.newRoot {
+		return nil
+	}
+	st := t.s.tree(t.tree.TreeId)
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.edge.size != t.root.TreeSize {
+		return nil
+	}
+	return st.edge.tiles[id]
+}
+
 // SetMerkleNodes implements storage.LogTreeTX.
 func (t *logTX) SetMerkleNodes(_ context.Context, nodes []tree.Node) error {
 	if t.batch == nil {
 		return errReadOnly
 	}
-	t.nodes = append(t.nodes, nodes...)
+	for _, n := range nodes {
+		if n.ID.Level < uint(len(t.last)) && (t.last[n.ID.Level].Hash == nil || n.ID.Index >= t.last[n.ID.Level].ID.Index) {
+			t.last[n.ID.Level] = n
+		}
+	}
 	return writeNodes(nodes, t.readTile, t.tiles)
 }
 

@@ -58,11 +58,10 @@ func benchAppend(b *testing.B, inFlight int, parsedBefore bool) {
 	b.SetBytes(int64(len(entries[0])))
 	took := make([]time.Duration, b.N)
 	var next atomic.Int64
-	queued := make([]chan struct{}, b.N+1) // a writer's entries must be queued in order
-	for i := range queued {
-		queued[i] = make(chan struct{})
-	}
-	close(queued[0])
+	// A writer's entries must be queued in order, and they are ready in none:
+	// whoever fills the gap queues what waited for it.
+	var order sync.Mutex
+	ready, queued := make([]*sequence.Request, b.N), 0
 	runtime.GC()
 	before := cpu()
 	b.ResetTimer()
@@ -79,13 +78,16 @@ func benchAppend(b *testing.B, inFlight int, parsedBefore bool) {
 				if r == nil {
 					r = mustRequest(b, entries[i])
 				}
-				<-queued[i]
-				err := e.Submit(ctx, r)
-				close(queued[i+1])
-				if err == nil {
-					_, err = e.Receipts(ctx, r)
+				order.Lock()
+				ready[i] = r
+				for ; queued < b.N && ready[queued] != nil; queued++ {
+					if err := e.Submit(ctx, ready[queued]); err != nil {
+						b.Error(err)
+					}
+					ready[queued] = nil
 				}
-				if err != nil {
+				order.Unlock()
+				if _, err := e.Receipts(ctx, r); err != nil {
 					b.Error(err)
 					return
 				}

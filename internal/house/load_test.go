@@ -40,6 +40,9 @@ func load(t *testing.T) map[string]*pkg {
 			if path != root && (strings.HasPrefix(name, ".") || name == "testdata" || name == "node_modules") {
 				return filepath.SkipDir
 			}
+			if _, err := os.Stat(filepath.Join(path, "go.mod")); err == nil && path != root {
+				return filepath.SkipDir // another module, such as bench/peers
+			}
 			return nil
 		}
 		if strings.HasSuffix(name, ".go") {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,7 +21,11 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"sukashi": func() { os.Exit(run(context.Background(), os.Args[1:])) }})
+	testscript.Main(m, map[string]func(){
+		"sukashi": func() { os.Exit(run(context.Background(), os.Args[1:])) },
+		"keys":    keysOf,
+		"chomp":   chomp,
+	})
 }
 
 // The command line as people meet it: testdata/*.txt.
@@ -88,4 +93,34 @@ func TestRunSelf(t *testing.T) {
 		t.Skip("skipped: only run by TestFullDisk")
 	}
 	os.Exit(run(context.Background(), strings.Fields(args)))
+}
+
+// keysOf prints the public keys of approvals, as council.keys has them.
+func keysOf() {
+	for _, path := range os.Args[1:] {
+		var a struct{ Key string }
+		b, err := os.ReadFile(path)
+		if err == nil {
+			err = json.Unmarshal(b, &a)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		fmt.Println(a.Key)
+	}
+}
+
+// chomp takes the last newline off files: a script can't hold a file without.
+func chomp() {
+	for _, path := range os.Args[1:] {
+		b, err := os.ReadFile(path)
+		if err == nil {
+			err = os.WriteFile(path, bytes.TrimSuffix(b, []byte("\n")), 0o644)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
 }

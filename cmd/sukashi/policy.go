@@ -7,15 +7,14 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/sukashi-project/sukashi/policy"
 	"github.com/sukashi-project/sukashi/policy/rules"
 	"github.com/sukashi-project/sukashi/policy/rules/prove"
 	"github.com/sukashi-project/sukashi/review/verify"
 )
 
 func newPolicy(a *app) *cobra.Command {
-	cmd := &cobra.Command{Use: "policy", Short: "規則の証明と比較 / prove and compare the rules"}
-	cmd.AddCommand(newProve(a))
+	cmd := &cobra.Command{Use: "policy", Short: "規則を証明し、比べ、承認する / prove, compare and approve the rules"}
+	cmd.AddCommand(newProve(a), newDecide(a), newDiff(a), newBundle(a), newApprove(a), newApproved(a))
 	return cmd
 }
 
@@ -27,15 +26,9 @@ func newProve(a *app) *cobra.Command {
 		Short: "許されてはならないものが許されないことを証明する / prove that nothing forbidden is allowed",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			b := policy.Shipped()
-			if bundle != "" {
-				raw, err := os.ReadFile(bundle)
-				if err != nil {
-					return err
-				}
-				if b, err = rules.ParseBundle(raw); err != nil {
-					return err
-				}
+			b, err := readBundle(bundle)
+			if err != nil {
+				return err
 			}
 			if again != "" {
 				return a.proveAgain(cmd, again, b)

@@ -32,7 +32,7 @@ func (f *Findings) add(g Findings) {
 }
 
 // FindResidentCode reports whether a text holds a resident code in one of the
-// views of docs/SCANNER.md: digits of any script, spelled out, spaced out,
+// views of docs/POLICY.md: digits of any script, spelled out, spaced out,
 // hidden among other text, reversed, look-alikes, encoded.
 func FindResidentCode(text string) bool { return Scan(text).ResidentCode }
 
@@ -46,7 +46,7 @@ const maxScan = 2048
 // in it, though a value that is nothing but a date is not counted as part of a
 // split number.
 //
-// A scanner finds, it does not prove: docs/SCANNER.md gives its recall, its
+// A scanner finds, it does not prove: docs/POLICY.md gives its recall, its
 // false refusals and what it misses.
 func Scan(values ...string) Findings {
 	var f Findings

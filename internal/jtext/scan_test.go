@@ -109,7 +109,7 @@ func TestScannerRecall(t *testing.T) {
 	}
 }
 
-// honest is how many honest forms are looked at; docs/SCANNER.md says how many
+// honest is how many honest forms are looked at; docs/POLICY.md says how many
 // its figures come from.
 var honest = flag.Int("honest", 60_000, "number of honest forms for the scanner's false refusals")
 

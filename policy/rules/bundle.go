@@ -81,24 +81,39 @@ func ShippedProof() []byte { return bytes.Clone(shippedProof) }
 // Shipped returns the bundle that this program carries. Two programs built
 // from the same sources carry the same bytes.
 func Shipped() Bundle {
-	files := map[string][]byte{}
-	err := fs.WalkDir(shipped, "bundle", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		name := strings.TrimPrefix(path, "bundle/")
-		if name == "manifest.json" {
-			name = FileManifest
-		}
-		files[name], err = shipped.ReadFile(path)
-		return err
-	})
-	b, packErr := Pack(files)
-	if err != nil || packErr != nil {
+	b, err := PackFS(shipped, "bundle")
+	if err != nil {
 		// The embedded files are fixed at build time and a test packs them.
 		panic("the embedded policy bundle can't be packed")
 	}
 	return b
+}
+
+// PackFS makes a bundle from the sources under dir, where manifest.json stands
+// for the bundle's .manifest.
+func PackFS(fsys fs.FS, dir string) (Bundle, error) {
+	files := map[string][]byte{}
+	err := fs.WalkDir(fsys, dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		name := path
+		if dir != "." {
+			name = strings.TrimPrefix(path, dir+"/")
+		}
+		if name == "manifest.json" {
+			name = FileManifest
+		}
+		if len(files) == MaxFiles {
+			return fmt.Errorf("a policy bundle has at most %d files", MaxFiles)
+		}
+		files[name], err = fs.ReadFile(fsys, path)
+		return err
+	})
+	if err != nil {
+		return Bundle{}, fmt.Errorf("couldn't read the policy bundle's sources: %w", err)
+	}
+	return Pack(files)
 }
 
 // Pack makes a bundle from files.

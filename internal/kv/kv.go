@@ -81,7 +81,7 @@ func Open(dir string, o Options) (*Store, error) {
 	cache := pebble.NewCache(o.CacheBytes)
 	defer cache.Unref()
 	po := &pebble.Options{
-		FS:                          o.FS,
+		FS:                          ordered{o.FS},
 		Cache:                       cache,
 		ReadOnly:                    o.ReadOnly,
 		FormatMajorVersion:          pebble.FormatNewest, // the default is the oldest and has no sync marks in its log

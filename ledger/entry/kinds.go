@@ -58,7 +58,7 @@ const (
 // Writers says which kinds each role identifier may write. The ledger refuses
 // everything else, whoever signs the connection.
 var Writers = map[string][]Kind{
-	ByLog:          {KindGenesis, KindStatusRoot, KindSecurityEvent},
+	ByLog:          {KindGenesis, KindStatusRoot, KindKeyCreated, KindKeyRetired, KindSecurityEvent}, // keys: its own
 	ByOperator:     {KindKeyCreated, KindKeyRetired, KindKeySucceeded, KindKeyLeaked, KindCrossIntent, KindCrossRevoked, KindSecurityEvent, KindTestAnnounced},
 	ByCouncil:      {KindPolicyApproved, KindReviewDraw, KindReviewReport, KindTestAnnounced},
 	ByCA:           {KindKeyCreated, KindKeyRetired, KindKeyLeaked, KindCertIntent, KindCertIssued, KindCertAborted, KindRevocationRequested, KindRevocation, KindCRLPublished, KindDisclosure, KindErasure, KindSecurityEvent},

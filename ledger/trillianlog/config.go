@@ -11,6 +11,7 @@ import (
 
 	"github.com/sukashi-project/sukashi/internal/kv"
 	"github.com/sukashi-project/sukashi/ledger/internal/sequence"
+	"github.com/sukashi-project/sukashi/ledger/proof"
 )
 
 // Rules is the version of the entry rules that log.genesis names.
@@ -22,8 +23,12 @@ type Config struct {
 	HeadDir string // the head and the newest published checkpoint; outside Dir, if possible on another disk
 	Origin  string // checkpoint origin, equal to the signer's name
 	Signer  note.Signer
-	VKey    string // the signer's verifier key; log.genesis holds it
+	VKey    string // the signer's verifier key; log.genesis holds the first one
 	Now     func() time.Time
+	// Retired are the keys before this one, oldest first, each with the largest
+	// tree that it signed (Rotate returns it). Start looks for the entries that
+	// retired them.
+	Retired []proof.LogKey
 
 	// PublishEvery is how often a checkpoint is published while there is
 	// news; 0: only when Publish is called.
@@ -50,9 +55,8 @@ type Config struct {
 	// Limits; 0 gives the default in brackets.
 	MaxBatch   int   // entries in one commit [4096]
 	QueueBytes int64 // bytes of entries waiting, each counted with 256 more; callers beyond wait [64 MiB]
-	// SnapshotEvery is how many entries come between two snapshots of the
-	// status tree, which a start then need not replay [100,000].
-	SnapshotEvery uint64
+
+	rotatingTo string // Rotate: the verifier key to come
 }
 
 func (c *Config) validate() error {
@@ -65,10 +69,17 @@ func (c *Config) validate() error {
 	return nil
 }
 
+// firstKey is the key that the log began with.
+func (c *Config) firstKey() string {
+	if len(c.Retired) > 0 {
+		return c.Retired[0].VKey
+	}
+	return c.VKey
+}
+
 // common is the part that the rules shared by all engines need.
 func (c *Config) common() sequence.Config {
-	return sequence.Config{HeadDir: c.HeadDir, Origin: c.Origin, Signer: c.Signer, VKey: c.VKey, Now: c.Now,
+	return sequence.Config{HeadDir: c.HeadDir, Origin: c.Origin, Signer: c.Signer, VKey: c.VKey, Retired: c.Retired, Now: c.Now,
 		PublishEvery: c.PublishEvery, Cosign: c.Cosign, CheckHead: c.CheckHead, AdoptHead: c.AdoptHead,
-		FS: c.FS, Logger: c.Logger, MaxBatch: c.MaxBatch, QueueBytes: c.QueueBytes,
-		SnapshotEvery: c.SnapshotEvery}
+		RotatingTo: c.rotatingTo, FS: c.FS, Logger: c.Logger, MaxBatch: c.MaxBatch, QueueBytes: c.QueueBytes}
 }

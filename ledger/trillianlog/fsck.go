@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 
 	"github.com/google/trillian"
 	"github.com/google/trillian/types"
@@ -24,9 +25,10 @@ import (
 // signs nothing.
 type FsckConfig struct {
 	Dir, HeadDir string
-	VKey         string // verifier key of the log
-	FS           kv.FS  // nil: the operating system's
-	CacheBytes   int64  // 0: 64 MiB
+	VKey         string         // verifier key of the log
+	Retired      []proof.LogKey // its keys before, as in Config
+	FS           kv.FS          // nil: the operating system's
+	CacheBytes   int64          // 0: 64 MiB
 	// Repair writes tiles and the index by writer and number again where they
 	// differ, but only when all entries together lead to the signed root.
 	Repair bool
@@ -35,6 +37,11 @@ type FsckConfig struct {
 	// Progress is called now and then with the number of entries checked, from
 	// several goroutines; nil: not at all.
 	Progress func(entries uint64)
+}
+
+// policy believes the log's own keys.
+func (c *FsckConfig) policy() (*proof.Policy, error) {
+	return proof.LogKeys(append(slices.Clone(c.Retired), proof.LogKey{VKey: c.VKey})...)
 }
 
 // Finding is one thing that is wrong with a store.
@@ -74,9 +81,9 @@ func (r *FsckReport) add(what string, level uint, index uint64, ja, en string) {
 // number against the entries. The log must not be running. An error means that
 // it could not be checked; what is wrong is in the report.
 func Fsck(ctx context.Context, c FsckConfig) (*FsckReport, error) {
-	policy, err := proof.LogOnly(c.VKey)
+	policy, err := c.policy()
 	if err != nil {
-		return nil, fmt.Errorf("couldn't read the log's verifier key: %w", err)
+		return nil, err
 	}
 	if c.Workers <= 0 {
 		c.Workers = runtime.GOMAXPROCS(0)
@@ -126,6 +133,9 @@ type badTile struct {
 }
 
 func (f *fsck) readRoot() error {
+	if err := importing(f.kv); err != nil {
+		return err
+	}
 	b, err := f.kv.Get(metaKey)
 	if err != nil {
 		return sequence.ErrDamaged.Because(fmt.Errorf("couldn't read what the store was made for: %w", err))
@@ -134,7 +144,7 @@ func (f *fsck) readRoot() error {
 	if err := json.Unmarshal(b, &m); err != nil || m.Format != FormatVersion {
 		return sequence.ErrFormat(fmt.Sprint(m.Format), FormatVersion)
 	}
-	if m.VKey != f.cfg.VKey {
+	if m.VKey != f.policy.Logs()[0].VKey {
 		return sequence.ErrKey
 	}
 	f.tree = m.Tree

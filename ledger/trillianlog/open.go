@@ -26,7 +26,7 @@ type meta struct {
 	Format int    `json:"format"`
 	Origin string `json:"origin"`
 	Tree   int64  `json:"tree"`
-	VKey   string `json:"vkey"`
+	VKey   string `json:"vkey"` // the log's first key, as log.genesis has it
 }
 
 var metaKey = pebblestore.UserKey(0, "meta")
@@ -60,17 +60,21 @@ func openStore(ctx context.Context, cfg Config, l *sequence.Log) (*store, error)
 	}
 	s := &store{kv: k, clock: timeSource{l.Clock()}}
 	s.store = pebblestore.New(k, pebblestore.Options{Now: s.clock.Now})
-	if err := s.openTree(ctx, cfg, l.Signed()); err != nil {
+	err = importing(k)
+	if err == nil {
+		err = s.openTree(ctx, cfg.Origin, cfg.firstKey(), l.Signed())
+	}
+	if err != nil {
 		return nil, errors.Join(err, k.Close())
 	}
 	return s, nil
 }
 
 // openTree reads what the store was made for, or makes it.
-func (s *store) openTree(ctx context.Context, cfg Config, signed bool) error {
+func (s *store) openTree(ctx context.Context, origin, firstKey string, signed bool) error {
 	b, err := s.kv.Get(metaKey)
 	if errors.Is(err, kv.ErrNotFound) {
-		return s.create(ctx, cfg, signed)
+		return s.create(ctx, origin, firstKey, signed)
 	}
 	if err != nil {
 		return fmt.Errorf("couldn't read what the store was made for: %w", err)
@@ -82,9 +86,9 @@ func (s *store) openTree(ctx context.Context, cfg Config, signed bool) error {
 	switch {
 	case m.Format != FormatVersion:
 		return sequence.ErrFormat(fmt.Sprint(m.Format), FormatVersion)
-	case m.Origin != cfg.Origin:
-		return sequence.ErrOrigin(m.Origin, cfg.Origin)
-	case m.VKey != cfg.VKey:
+	case m.Origin != origin:
+		return sequence.ErrOrigin(m.Origin, origin)
+	case m.VKey != firstKey:
 		return sequence.ErrKey
 	}
 	s.tree, err = storage.GetTree(ctx, s.store.Admin(), m.Tree)
@@ -96,7 +100,7 @@ func (s *store) openTree(ctx context.Context, cfg Config, signed bool) error {
 
 // create makes the tree. The note what the store is for is written last: a
 // crash before it leaves a store that is still new.
-func (s *store) create(ctx context.Context, cfg Config, signed bool) error {
+func (s *store) create(ctx context.Context, origin, firstKey string, signed bool) error {
 	if signed {
 		return sequence.ErrLost
 	}
@@ -119,7 +123,7 @@ func (s *store) create(ctx context.Context, cfg Config, signed bool) error {
 	if err != nil {
 		return fmt.Errorf("couldn't store the empty root: %w", err)
 	}
-	m, err := json.Marshal(meta{Format: FormatVersion, Origin: cfg.Origin, Tree: s.tree.TreeId, VKey: cfg.VKey})
+	m, err := json.Marshal(meta{Format: FormatVersion, Origin: origin, Tree: s.tree.TreeId, VKey: firstKey})
 	if err != nil {
 		return fmt.Errorf("couldn't encode what the store is for: %w", err)
 	}

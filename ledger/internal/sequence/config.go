@@ -12,6 +12,8 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/sukashi-project/sukashi/internal/kv"
+	"github.com/sukashi-project/sukashi/ledger/entry"
+	"github.com/sukashi-project/sukashi/ledger/proof"
 )
 
 // Rules is the version of the entry rules that log.genesis names.
@@ -22,8 +24,11 @@ type Config struct {
 	HeadDir string // the head and the newest published checkpoint
 	Origin  string // checkpoint origin, equal to the signer's name
 	Signer  note.Signer
-	VKey    string // the signer's verifier key; log.genesis holds it
+	VKey    string // the signer's verifier key; log.genesis holds the first one
 	Now     func() time.Time
+	// Retired are the keys before this one, oldest first, each with the largest
+	// tree that it signed.
+	Retired []proof.LogKey
 
 	// PublishEvery is how often a checkpoint is published while there is
 	// news; 0: only when Publish is called.
@@ -44,6 +49,10 @@ type Config struct {
 	// whose context ends while its entries are being written is told
 	// ledger.ErrUncertain instead of being kept.
 	Patient bool
+	// RotatingTo is the verifier key that Rotate is going to be called with;
+	// empty: it is not.
+	RotatingTo string
+	rotatingTo entry.Digest // its fingerprint
 
 	FS     kv.FS        // of HeadDir; nil: the operating system's
 	Logger *slog.Logger // nil: silent
@@ -51,9 +60,6 @@ type Config struct {
 	// Limits; 0 gives the default in brackets.
 	MaxBatch   int   // entries in one commit [4096]
 	QueueBytes int64 // bytes of entries waiting, each counted with 256 more; callers beyond wait [64 MiB]
-	// SnapshotEvery is how many entries come between two snapshots of the
-	// status tree, which a start then need not replay [100,000].
-	SnapshotEvery uint64
 }
 
 func (c *Config) validate() error {
@@ -72,14 +78,16 @@ func (c *Config) validate() error {
 	if v.Name() != c.Signer.Name() || v.KeyHash() != c.Signer.KeyHash() {
 		return errors.New("config: signer and verifier key don't belong together")
 	}
+	if c.RotatingTo != "" {
+		if c.rotatingTo, err = fingerprint(c.RotatingTo); err != nil {
+			return err
+		}
+	}
 	if c.MaxBatch == 0 {
 		c.MaxBatch = 4096
 	}
 	if c.QueueBytes == 0 {
 		c.QueueBytes = 64 << 20
-	}
-	if c.SnapshotEvery == 0 {
-		c.SnapshotEvery = DefaultSnapshotEvery
 	}
 	if c.MaxBatch < 1 || c.QueueBytes < 1<<20 || c.PublishEvery < 0 {
 		return errors.New("config: a limit is too small")

@@ -42,9 +42,8 @@ type Log struct {
 	published atomic.Pointer[published] // newest published checkpoint; nil before the first
 	broken    atomic.Pointer[failure]   // why the log stopped
 
-	pubMu      sync.Mutex // one Publish at a time; guards uncosigned and snapshot
+	pubMu      sync.Mutex // one Publish at a time; guards uncosigned
 	uncosigned *published // committed with status.root, not cosigned yet
-	snapshot   uint64     // log size of the newest status snapshot
 }
 
 var (
@@ -91,8 +90,8 @@ func New(cfg Config) (*Log, error) {
 }
 
 func (l *Log) openHead() (err error) {
-	if l.policy, err = proof.LogOnly(l.cfg.VKey); err != nil {
-		return fmt.Errorf("couldn't read the log's verifier key: %w", err)
+	if l.policy, err = l.cfg.policy(); err != nil {
+		return err
 	}
 	if l.head, err = head.Open(l.cfg.HeadDir, l.cfg.FS); err != nil {
 		return err

@@ -56,6 +56,9 @@ func (l *Log) check(ctx context.Context) (Root, error) {
 	if err := l.checkRightEdge(ctx, root); err != nil {
 		return root, err
 	}
+	if err := l.checkKeys(ctx, root); err != nil {
+		return root, err
+	}
 	if l.cfg.CheckHead != nil {
 		if err := l.cfg.CheckHead(ctx, root.Size, l.RootAt); err != nil {
 			return root, err
@@ -185,14 +188,14 @@ func (l *Log) loadPublished(size uint64) (*published, error) {
 	return &published{size: cp.Size, checkpoint: b}, nil
 }
 
-// replay applies all entries to the status tree, or those after a snapshot.
+// replay applies all entries to the status tree.
 func (l *Log) replay(ctx context.Context, size uint64, p *published) error {
 	keep := func(before uint64) { // p's tree is the one before the entry at this index
 		if p != nil && p.status == nil && before >= p.size {
 			p.status = l.status.Clone()
 		}
 	}
-	err := l.statuses(ctx, size, p, func(i uint64, en entry.Entry) error {
+	err := l.store.Statuses(ctx, size, func(i uint64, en entry.Entry) error {
 		keep(i)
 		if err := l.status.Apply(en); err != nil {
 			return fmt.Errorf("entry %d: %w", i, err)

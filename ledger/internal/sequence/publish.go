@@ -40,7 +40,6 @@ func (l *Log) Publish(ctx context.Context) ([]byte, error) {
 	}
 	l.published.Store(p)
 	l.uncosigned = nil
-	l.keepSnapshot(p)
 	return p.checkpoint, nil
 }
 

@@ -42,9 +42,3 @@ func (*Key) Distrust() {}
 
 // Close does nothing.
 func (*Key) Close() error { return nil }
-
-// Has fails: PKCS #11 needs cgo.
-func Has(Token, string) (bool, error) { return false, errNoCgo }
-
-// Describe fails: PKCS #11 needs cgo.
-func Describe(Token, string) (Description, error) { return Description{}, errNoCgo }

@@ -6,23 +6,34 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/sukashi-project/sukashi/internal/say"
 	"github.com/sukashi-project/sukashi/ledger"
 	"github.com/sukashi-project/sukashi/ledger/proof"
 )
+
+// Exporter is what an export reads from: an engine, a store that is not running,
+// or another server's tiles (Mirror).
+type Exporter interface {
+	// Checkpoint is the published checkpoint, with cosignatures.
+	Checkpoint(ctx context.Context) ([]byte, error)
+	// Entries and Tile are those of Source.
+	Entries(ctx context.Context, from, to uint64, fn func(index uint64, b []byte) error) error
+	Tile(ctx context.Context, level uint, index uint64) ([]byte, error)
+}
 
 // ExportLog writes the whole published log as C2SP tlog-tiles files that any
 // web server can serve: DIR/checkpoint, DIR/tile/<L>/<N>[.p/<W>] and
 // DIR/tile/entries/<N>[.p/<W>]. The checkpoint is written last, so a reader
 // never finds one whose tiles are missing. Called again, it adds what is new;
 // full tiles that are there already are left alone.
-func ExportLog(ctx context.Context, s Source, dir string) error { return export(ctx, s, dir, true) }
+func ExportLog(ctx context.Context, s Exporter, dir string) error { return export(ctx, s, dir, true) }
 
 // ExportTree is ExportLog without entry bundles, for a public that may not read
 // entries (Restriction): the checkpoint and the hash tiles, from which any
 // proof can be computed.
-func ExportTree(ctx context.Context, s Source, dir string) error { return export(ctx, s, dir, false) }
+func ExportTree(ctx context.Context, s Exporter, dir string) error { return export(ctx, s, dir, false) }
 
-func export(ctx context.Context, s Source, dir string, bundles bool) error {
+func export(ctx context.Context, s Exporter, dir string, bundles bool) error {
 	note, err := s.Checkpoint(ctx)
 	if err != nil {
 		return fmt.Errorf("couldn't read the published checkpoint: %w", err)
@@ -53,7 +64,7 @@ func export(ctx context.Context, s Source, dir string, bundles bool) error {
 	return replace(filepath.Join(dir, "checkpoint"), note)
 }
 
-func exportTile(ctx context.Context, s Source, dir string, t tilePath) error {
+func exportTile(ctx context.Context, s Exporter, dir string, t tilePath) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -126,4 +137,5 @@ func ReadExport(ctx context.Context, dir string, policy *proof.Policy, fn func(i
 
 // ErrOtherEntries means that an exported log's entries don't lead to its
 // checkpoint: checked and false.
-var ErrOtherEntries = fmt.Errorf("the exported entries don't lead to the checkpoint: %w", proof.ErrFalse)
+var ErrOtherEntries = say.New("export.other", "書き出されたログの記録は、チェックポイントのものではありません。",
+	"The exported log's entries don't lead to its checkpoint.").Because(proof.ErrFalse)

@@ -216,7 +216,7 @@ func TestOpenings(t *testing.T) {
 	w.now = w.now.Add(8 * 24 * time.Hour)
 	w.publish()
 	for i, o := range []uint64{0, 1, 2} {
-		w.openings = append(w.openings, w.opening(uint64(i), o))
+		w.openings = append(w.openings, Opening{Notice: uint64(i), Ordinal: o, Key: w.holders[o].key})
 	}
 	r := w.audit()
 	for _, code := range []string{"REV-3", "SMP-1", "ERA-1"} {
@@ -239,7 +239,7 @@ func TestOpenings(t *testing.T) {
 	w.receive(n, d)
 	w.now = w.now.Add(2 * time.Hour)
 	w.publish()
-	w.openings = []Opening{w.opening(n, 4)}
+	w.openings = []Opening{{Notice: n, Ordinal: 4, Key: w.holders[4].key}}
 	if c, _ := w.audit().Check("REV-3"); c.Class != ClassD {
 		t.Errorf("a live certificate that was not revoked: class %s", c.Class)
 	}

@@ -42,6 +42,9 @@
 package registry
 
 import (
+	"bytes"
+	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -91,6 +94,7 @@ const (
 	formatNote  = "format"
 	formatValue = "sukashi-registry-2"
 	epochNote   = "ring-epoch"
+	indexNote   = "index-key" // which key the attribute index is keyed by
 )
 
 // Open opens or creates the registry in dir: the embedded store in dir/store,
@@ -137,9 +141,34 @@ func OpenStore(store Store, keys string, cfg Config) (*Registry, error) {
 		return nil, err
 	}
 	if isNew {
-		return r, store.Note(Synced, map[string][]byte{formatNote: []byte(formatValue)})
+		return r, store.Note(Synced, map[string][]byte{formatNote: []byte(formatValue), indexNote: indexID(r.ring.get().Index[0])})
 	}
-	return r, r.checkEpoch()
+	if err := r.checkEpoch(); err != nil {
+		return nil, err
+	}
+	return r, r.checkIndex()
+}
+
+// checkIndex makes the attribute index anew when the store is from before an
+// erasure (a restored backup): its index is keyed by a key that is gone, and
+// without it a second certificate for one person would go unnoticed.
+func (r *Registry) checkIndex() error {
+	have, err := r.store.Noted(indexNote)
+	if err != nil {
+		return err
+	}
+	for _, key := range r.ring.get().Index {
+		if bytes.Equal(have, indexID(key)) {
+			return nil
+		}
+	}
+	return r.reindex(context.Background())
+}
+
+// indexID names an index key without telling it.
+func indexID(key []byte) []byte {
+	h := sha256.Sum256(append([]byte("sukashi/registry/v2/index-id/"), key...))
+	return h[:8]
 }
 
 // checkEpoch refuses a ring that is older than the store: it would open rows

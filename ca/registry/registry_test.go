@@ -39,17 +39,23 @@ func files(t testing.TB, dir string) []byte {
 }
 
 func TestPebble(t *testing.T) {
-	registrytest.Run(t, func(t testing.TB) registrytest.Backend {
-		dir := t.TempDir()
-		return registrytest.Backend{
-			Open: func(t testing.TB) registry.Store {
-				s, err := registry.OpenPebble(dir, nil)
-				must(t, err)
-				return s
-			},
-			Raw: func(t testing.TB) []byte { return files(t, dir) },
-		}
-	})
+	registrytest.Run(t, func(t testing.TB) registrytest.Backend { return pebbleIn(t.TempDir()) })
+}
+
+func pebbleIn(dir string) registrytest.Backend {
+	return registrytest.Backend{
+		Open: func(t testing.TB) registry.Store {
+			s, err := registry.OpenPebble(dir, nil)
+			must(t, err)
+			return s
+		},
+		Raw: func(t testing.TB) []byte { return files(t, dir) },
+		Backup: func(t testing.TB) registrytest.Backend {
+			copied := filepath.Join(t.TempDir(), "copy")
+			must(t, os.CopyFS(copied, os.DirFS(dir)))
+			return pebbleIn(copied)
+		},
+	}
 }
 
 func openDir(dir string) (*registry.Registry, error) {

@@ -140,8 +140,12 @@ func (r *Registry) reindex(ctx context.Context) error {
 			return fmt.Errorf("couldn't key the index of record %d anew: %w", o, err)
 		}
 	}
-	if err := r.store.Note(Synced, map[string][]byte{epochNote: be(r.ring.get().Epoch)}); err != nil {
+	s := r.ring.get()
+	if err := r.store.Note(Synced, map[string][]byte{epochNote: be(s.Epoch), indexNote: indexID(s.Index[0])}); err != nil {
 		return err // with it the rows are on disk
+	}
+	if len(s.Index) == 1 {
+		return nil
 	}
 	return r.rekey(func(s secrets) *secrets {
 		s.Index = s.Index[:1:1]

@@ -42,3 +42,21 @@ func (*Key) Distrust() {}
 
 // Close does nothing.
 func (*Key) Close() error { return nil }
+
+// KEK is a key-encryption key on a token. This build can't use one.
+type KEK struct{}
+
+// NewKEK fails: PKCS #11 needs cgo.
+func NewKEK(Token, string) (*KEK, error) { return nil, errNoCgo }
+
+// New fails: PKCS #11 needs cgo.
+func (*KEK) New() (string, error) { return "", errNoCgo }
+
+// Wrap fails: PKCS #11 needs cgo.
+func (*KEK) Wrap(string, []byte) ([]byte, error) { return nil, errNoCgo }
+
+// Unwrap fails: PKCS #11 needs cgo.
+func (*KEK) Unwrap(string, []byte) ([]byte, error) { return nil, errNoCgo }
+
+// Keep fails: PKCS #11 needs cgo.
+func (*KEK) Keep(string) error { return errNoCgo }

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/sukashi-project/sukashi/ca/registry"
@@ -31,13 +34,31 @@ func open(t testing.TB, url string) *Store {
 
 func TestPostgres(t *testing.T) {
 	pg := servers.Postgres(t)
-	registrytest.Run(t, func(t testing.TB) registrytest.Backend {
-		url := pg.URL(t, "registry")
-		return registrytest.Backend{
-			Open: func(t testing.TB) registry.Store { return open(t, url) },
-			Raw:  func(t testing.TB) []byte { return dump(t, url) },
-		}
-	})
+	registrytest.Run(t, func(t testing.TB) registrytest.Backend { return database(pg.URL(t, "registry")) })
+}
+
+func database(url string) registrytest.Backend {
+	return registrytest.Backend{
+		Open:   func(t testing.TB) registry.Store { return open(t, url) },
+		Raw:    func(t testing.TB) []byte { return dump(t, url) },
+		Backup: func(t testing.TB) registrytest.Backend { return database(copyDatabase(t, url)) },
+	}
+}
+
+// copyDatabase makes a copy of a database, file by file.
+func copyDatabase(t testing.TB, of string) string {
+	t.Helper()
+	u, err := url.Parse(of)
+	must(t, err)
+	name := strings.TrimPrefix(u.Path, "/")
+	copied, admin := *u, *u
+	copied.Path, admin.Path = "/"+name+"_backup", "/postgres"
+	c, err := connect(context.Background(), admin.String())
+	must(t, err)
+	t.Cleanup(func() { closeConn(c) })
+	_, err = c.Exec(context.Background(), `CREATE DATABASE `+pgx.Identifier{name + "_backup"}.Sanitize()+` TEMPLATE `+pgx.Identifier{name}.Sanitize())
+	must(t, err)
+	return copied.String()
 }
 
 // dump returns every column of every row as bytes.

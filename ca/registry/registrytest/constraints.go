@@ -179,6 +179,39 @@ func shred(t *testing.T, b Backend) {
 	}
 }
 
+// restored: a backup from before an erasure, opened with today's keys, doesn't
+// tell who was erased, and keeps its other promises.
+func restored(t *testing.T, b Backend) {
+	keys := NewKeys()
+	r := open(t, b, keys)
+	gone, kept := NewRecord(t, 0, "総務　太郎"), NewRecord(t, 1, "総務　花子")
+	Issue(t, r, gone)
+	Issue(t, r, kept)
+	Revoke(t, r, 0)
+	must(t, r.Close())
+	backup := b.Backup(t)
+	r = open(t, b, keys)
+	must(t, r.Change(0, registry.Synced, func(x *registry.Record) error { x.Erase(); return nil }))
+	must(t, r.Shred(context.Background()))
+	must(t, r.Scrub())
+	must(t, r.Close())
+	r = open(t, backup, keys)
+	rec, err := r.Get(0)
+	if err != nil || !rec.Erased || !rec.Key.IsZero() || rec.Certified.Name != "" || rec.DER != nil || rec.Serial != gone.Serial {
+		t.Errorf("the erased record from the backup: %+v %v", rec, err)
+	}
+	if found, err := r.ByAttributes(gone.Certified.Attributes()); err != nil || len(found) > 0 {
+		t.Errorf("the backup's index knows the erased person: %v %v", found, err)
+	}
+	if rec, err := r.Get(1); err != nil || rec.Key != kept.Key {
+		t.Errorf("the kept record from the backup: %v", err)
+	}
+	if err := r.Prepare(NewRecord(t, 2, "総務　花子")); !errors.Is(err, registry.ErrTaken) {
+		t.Errorf("a second certificate for the person who was kept: %v", err)
+	}
+	must(t, r.Prepare(NewRecord(t, 2, "総務　太郎")))
+}
+
 // histories: whatever happens to records, the look-ups say what they say.
 func histories(t *testing.T, b Backend) {
 	names := []string{"あ", "い"}

@@ -26,6 +26,8 @@ type Backend struct {
 	Open func(t testing.TB) registry.Store
 	// Raw returns everything that it has at rest, as an intruder would read it.
 	Raw func(t testing.TB) []byte
+	// Backup copies it as it is now; it is closed.
+	Backup func(t testing.TB) Backend
 }
 
 // Run holds a back end to the registry's promises. fresh gives a new empty one.
@@ -36,7 +38,7 @@ func Run(t *testing.T, fresh func(t testing.TB) Backend) {
 	}{
 		{"life", life}, {"nothing moves back", nothingMovesBack}, {"taken", taken}, {"one live certificate", oneLive}, {"twins", twins},
 		{"applications", applications}, {"erase", erase}, {"sealed at rest", sealedAtRest}, {"holder queues", holderQueues},
-		{"notices, lists, CRLs", notes}, {"shred", shred}, {"histories", histories}, {"concurrent", concurrent},
+		{"notices, lists, CRLs", notes}, {"shred", shred}, {"restored backup", restored}, {"histories", histories}, {"concurrent", concurrent},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, fresh(t)) })
 	}

@@ -36,6 +36,10 @@ var (
 // why it is not an arc under 2.25.
 var OIDOrdinal = encasn1.ObjectIdentifier{2, 999, 20040129, 1}
 
+// OIDLedgerProof is the non-critical extension of an OCSP request that asks for
+// a status receipt, and of the answer that carries it (docs/formats.md).
+var OIDLedgerProof = encasn1.ObjectIdentifier{2, 999, 20040129, 2}
+
 // OIDAttribute is the arc of the six otherNames (DOMAIN 6.2); the last number
 // is the field of package attr.
 var OIDAttribute = encasn1.ObjectIdentifier{1, 2, 392, 200149, 8, 5, 5}

@@ -22,6 +22,7 @@ type ocspSingle struct {
 	at         time.Time
 	reason     int // -1: none
 	this, next time.Time
+	exts       []crlExt
 }
 
 type ocspRule struct {
@@ -36,6 +37,7 @@ var ocspRules = []ocspRule{
 	{"O03", "RFC 6960 2.1", ocspAnswers},
 	{"O04", "DOMAIN 6.4", ocspReasons},
 	{"O05", "RFC 9654 2.1", ocspNonce},
+	{"O06", "RFC 6960 4.4, docs/formats.md", ocspSingleExtensions},
 }
 
 // LintOCSP checks a ResponseData against the house rules.
@@ -104,8 +106,19 @@ func readSingle(list *cryptobyte.String) (ocspSingle, bool) {
 	default:
 		return s, false
 	}
-	ok := one.ReadASN1GeneralizedTime(&s.this) && one.ReadASN1(&next, zero.Constructed()) && one.Empty() &&
-		next.ReadASN1GeneralizedTime(&s.next) && next.Empty()
+	if !one.ReadASN1GeneralizedTime(&s.this) || !one.ReadASN1(&next, zero.Constructed()) ||
+		!next.ReadASN1GeneralizedTime(&s.next) || !next.Empty() {
+		return s, false
+	}
+	if one.Empty() {
+		return s, true
+	}
+	var wrap, exts cryptobyte.String
+	if !one.ReadASN1(&wrap, (zero+1).Constructed()) || !one.Empty() || !wrap.ReadASN1(&exts, asn1.SEQUENCE) || !wrap.Empty() {
+		return s, false
+	}
+	var ok bool
+	s.exts, ok = readExtensions(exts)
 	return s, ok
 }
 
@@ -171,6 +184,36 @@ func ocspNonce(v *ocspView) string {
 		in := cryptobyte.String(e.value)
 		if !in.ReadASN1(&nonce, asn1.OCTET_STRING) || !in.Empty() || len(nonce) == 0 || len(nonce) > 128 {
 			return "nonce has not 1 to 128 bytes"
+		}
+	}
+	return ""
+}
+
+// ocspSingleExtensions: an archive cutoff before the response, a ledger proof,
+// nothing else, nothing critical, nothing for what was never issued.
+func ocspSingleExtensions(v *ocspView) string {
+	for _, s := range v.singles {
+		if len(s.exts) > 0 && s.status == 2 {
+			return "an extension beside an unknown certificate"
+		}
+		for _, e := range s.exts {
+			in := cryptobyte.String(e.value)
+			var cutoff time.Time
+			var receipt cryptobyte.String
+			switch {
+			case e.critical:
+				return "a critical extension of an answer"
+			case e.id == "1.3.6.1.5.5.7.48.1.6":
+				if !in.ReadASN1GeneralizedTime(&cutoff) || !in.Empty() || !cutoff.Before(v.produced) {
+					return "archive cutoff is not a time before the response"
+				}
+			case e.id == OIDLedgerProof.String():
+				if !in.ReadASN1(&receipt, asn1.OCTET_STRING) || !in.Empty() || len(receipt) == 0 {
+					return "ledger proof is not an octet string"
+				}
+			default:
+				return "an extension that is not in use"
+			}
 		}
 	}
 	return ""

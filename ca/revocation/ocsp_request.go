@@ -7,6 +7,7 @@ import (
 
 	encasn1 "encoding/asn1"
 
+	"github.com/sukashi-project/sukashi/ca/profile"
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
@@ -21,7 +22,10 @@ const (
 	MaxNonce = 128
 )
 
-var oidNonce = encasn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 2}
+var (
+	oidNonce   = encasn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 2}
+	oidArchive = encasn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 6}
+)
 
 // errMalformed is answered with malformedRequest (RFC 6960 2.3).
 var errMalformed = errors.New("not an OCSP request of a form that this responder takes")
@@ -32,6 +36,7 @@ type request struct {
 	ids      []certID
 	nonce    []byte // nil: none
 	hasNonce bool
+	proof    bool // profile.OIDLedgerProof is asked for
 }
 
 // certID names a certificate (RFC 6960 4.1.1).
@@ -138,7 +143,8 @@ func eachExtension(in cryptobyte.String, tag uint8, fn func(encasn1.ObjectIdenti
 	return true
 }
 
-// extensions reads [2] requestExtensions: the nonce. A critical one that is not
+// extensions reads [2] requestExtensions: the nonce and the wish for a ledger
+// proof. A critical one that is not
 // known, a second nonce or a nonce of a wrong length is a malformed request.
 func (r *request) extensions(in cryptobyte.String) bool {
 	if in.Empty() {
@@ -146,6 +152,10 @@ func (r *request) extensions(in cryptobyte.String) bool {
 	}
 	ok := true
 	read := eachExtension(in, 2, func(id encasn1.ObjectIdentifier, critical bool, value []byte) {
+		if id.Equal(profile.OIDLedgerProof) {
+			r.proof = true
+			return
+		}
 		if !id.Equal(oidNonce) {
 			ok = ok && !critical
 			return

@@ -17,6 +17,7 @@ const (
 	statusMalformed = 1
 	statusInternal  = 2
 	statusTryLater  = 3
+	statusForbidden = 6 // unauthorized
 )
 
 // errorResponse is an unsigned response with a status alone.
@@ -26,6 +27,24 @@ func errorResponse(status byte) []byte { return []byte{0x30, 0x03, 0x0a, 0x01, s
 type single struct {
 	id     []byte // CertID as asked
 	answer Answer
+	exts   []byte // Extension after Extension; nil: none
+}
+
+// singleExtensions encodes what goes beside a known certificate's status: the
+// archive cutoff (RFC 6960 4.4.4) and the ledger proof, if any.
+func singleExtensions(cutoff time.Time, receipt []byte) ([]byte, error) {
+	var b cryptobyte.Builder
+	if !cutoff.IsZero() {
+		var v cryptobyte.Builder
+		v.AddASN1GeneralizedTime(cutoff)
+		profile.AddExtension(&b, oidArchive, false, v.BytesOrPanic())
+	}
+	if receipt != nil {
+		var v cryptobyte.Builder
+		v.AddASN1OctetString(receipt)
+		profile.AddExtension(&b, profile.OIDLedgerProof, false, v.BytesOrPanic())
+	}
+	return b.Bytes()
 }
 
 // responseData encodes a ResponseData (RFC 6960 4.2.1).
@@ -73,6 +92,11 @@ func (s single) add(b *cryptobyte.Builder, this, next time.Time) {
 		}
 		b.AddASN1GeneralizedTime(this)
 		b.AddASN1(zero.Constructed(), func(b *cryptobyte.Builder) { b.AddASN1GeneralizedTime(next) })
+		if len(s.exts) > 0 {
+			b.AddASN1((zero + 1).Constructed(), func(b *cryptobyte.Builder) {
+				b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) { b.AddBytes(s.exts) })
+			})
+		}
 	})
 }
 

@@ -198,14 +198,27 @@ func TestNeverGoodForTheUnissued(t *testing.T) {
 	for name, id := range map[string][]byte{
 		"never announced": certIDFor(bareIssuer().issuer, crypto.SHA1, []byte{99}, true),
 		"aborted":         certIDFor(bareIssuer().issuer, crypto.SHA1, []byte{3}, true),
-		"other issuer":    certIDFor(&other, crypto.SHA1, []byte{1}, true),
 		"zero":            certIDFor(bareIssuer().issuer, crypto.SHA256, []byte{0}, true),
-		"no hash":         certIDFor(bareIssuer().issuer, crypto.SHA512, []byte{1}, true),
 		"huge serial":     certIDFor(bareIssuer().issuer, crypto.SHA256, bytes.Repeat([]byte{1}, 300), true),
 	} {
 		resp, err := ocsp.ParseResponse(r.Respond(t.Context(), query{ids: [][]byte{id}}.encode()), bareIssuer().root)
 		if err != nil || resp.Status != ocsp.Unknown {
 			t.Errorf("%s: %v %v", name, resp, err)
+		}
+	}
+	// Another issuer's alone is none of this responder's business; beside one of
+	// its own it is unknown.
+	own := certIDFor(bareIssuer().issuer, crypto.SHA1, []byte{1}, true)
+	for name, id := range map[string][]byte{
+		"other issuer": certIDFor(&other, crypto.SHA1, []byte{1}, true),
+		"no hash":      certIDFor(bareIssuer().issuer, crypto.SHA512, []byte{1}, true),
+	} {
+		if got := r.Respond(t.Context(), query{ids: [][]byte{id}}.encode()); !bytes.Equal(got, errorResponse(statusForbidden)) {
+			t.Errorf("%s: %x", name, got)
+		}
+		got := r.Respond(t.Context(), query{ids: [][]byte{id, own}}.encode())
+		if resp, err := ocsp.ParseResponse(got, bareIssuer().root); err == nil && resp.Status != ocsp.Unknown {
+			t.Errorf("%s beside its own: %v", name, resp.Status)
 		}
 	}
 	// -5 is not 5's certificate
@@ -214,6 +227,64 @@ func TestNeverGoodForTheUnissued(t *testing.T) {
 	got := r.Respond(t.Context(), query{ids: [][]byte{id}}.encode())
 	if resp, err := ocsp.ParseResponse(got, bareIssuer().root); err == nil && resp.Status == ocsp.Good {
 		t.Error("a negative serial is good")
+	}
+}
+
+// Archive cutoff and ledger proof stand beside a known certificate only; a
+// proof only where it was asked for, and an answer stays one without it.
+func TestAnswerExtensions(t *testing.T) {
+	r, _ := answering(t, atStart)
+	r.c.Archive = 24 * time.Hour
+	fail := false
+	r.c.Proof = func(_ context.Context, ordinal uint64) ([]byte, error) {
+		if fail {
+			return nil, errBusy
+		}
+		return []byte{'p', byte(ordinal)}, nil
+	}
+	ask := func(proof bool, serials ...byte) map[string][]byte {
+		t.Helper()
+		q := query{}
+		if proof {
+			q.other = profile.OIDLedgerProof
+		}
+		for _, s := range serials {
+			q.ids = append(q.ids, certIDFor(bareIssuer().issuer, crypto.SHA256, []byte{s}, true))
+		}
+		resp, err := ocsp.ParseResponse(r.Respond(t.Context(), q.encode()), bareIssuer().root)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string][]byte{}
+		for _, e := range resp.Extensions {
+			if e.Critical {
+				t.Error("a critical extension")
+			}
+			got[e.Id.String()] = e.Value
+		}
+		return got
+	}
+	cutoff, proof := oidArchive.String(), profile.OIDLedgerProof.String()
+	got := ask(false, 1)
+	var at time.Time
+	if _, err := encasn1.UnmarshalWithParams(got[cutoff], &at, "generalized"); err != nil || !at.Equal(atStart().Add(-24*time.Hour)) || len(got) != 1 {
+		t.Errorf("archive cutoff %v, %v, %d extensions", at, err, len(got))
+	}
+	for serial, ordinal := range map[byte]byte{1: 0, 2: 1} {
+		if got := ask(true, serial); !bytes.Equal(got[proof], []byte{4, 2, 'p', ordinal}) {
+			t.Errorf("proof of %d: %x", serial, got[proof])
+		}
+	}
+	if got := ask(true, 3); len(got) != 0 {
+		t.Error("an extension beside an unknown certificate")
+	}
+	fail = true
+	if got := ask(true, 1); got[proof] != nil {
+		t.Error("a proof that was not to be had")
+	}
+	// The next one without the wish comes from the cache, without a proof.
+	if got := ask(false, 1); got[proof] != nil {
+		t.Error("a proof for everyone")
 	}
 }
 

@@ -32,6 +32,13 @@ type ResponderConfig struct {
 	Path        string        // path under which the handler is mounted, such as "/ocsp"
 	Cached      int           // responses kept signed; 0: 65,536
 	InFlight    int           // signatures at a time, beyond which it answers tryLater; 0: 256
+	// Archive is how long after a certificate's end its status is still
+	// answered: the archive cutoff of a response is so much before its
+	// producedAt (RFC 6960 4.4.4). 0: no cutoff is stated.
+	Archive time.Duration
+	// Proof returns the status receipt of a certificate, as a file, for a client
+	// that asks for a ledger proof; an error leaves the proof out. nil: none.
+	Proof func(ctx context.Context, ordinal uint64) ([]byte, error)
 }
 
 // Responder answers OCSP requests (RFC 6960, RFC 5019, RFC 9654) from the state.
@@ -50,8 +57,10 @@ type Responder struct {
 // hashes name the issuer in a CertID.
 type hashes struct{ name, key []byte }
 
-// errBusy is answered with tryLater.
-var errBusy = errors.New("too many signatures at once")
+var (
+	errBusy    = errors.New("too many signatures at once")                  // answered with tryLater
+	errForeign = errors.New("none of the certificates is of this issuer's") // answered with unauthorized
+)
 
 // NewResponder checks that the certificate is a responder's, by this issuer and
 // for this key.
@@ -124,6 +133,8 @@ func (r *Responder) respond(ctx context.Context, der []byte) answer {
 	switch {
 	case errors.Is(err, errBusy) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
 		return answer{der: errorResponse(statusTryLater)}
+	case errors.Is(err, errForeign):
+		return answer{der: errorResponse(statusForbidden)}
 	case err != nil:
 		return answer{der: errorResponse(statusInternal)}
 	}
@@ -132,12 +143,20 @@ func (r *Responder) respond(ctx context.Context, der []byte) answer {
 
 func (r *Responder) answer(ctx context.Context, req *request) (answer, error) {
 	singles := make([]single, len(req.ids))
+	foreign := 0
 	for i := range req.ids {
-		singles[i] = single{req.ids[i].raw, r.lookup(&req.ids[i])}
+		says, own := r.lookup(&req.ids[i])
+		singles[i] = single{id: req.ids[i].raw, answer: says}
+		if !own {
+			foreign++
+		}
+	}
+	if foreign == len(singles) {
+		return answer{}, errForeign // RFC 5019 2.2.3; and no signature for nothing
 	}
 	now := r.c.Now().UTC().Truncate(time.Second)
 	only := &singles[0]
-	if len(singles) > 1 || req.hasNonce || only.answer.Status == Unknown {
+	if len(singles) > 1 || req.hasNonce || req.proof || only.answer.Status == Unknown {
 		return r.sign(ctx, singles, now, req)
 	}
 	k := cacheKey{only.answer.Ordinal, req.ids[0].variant}
@@ -155,20 +174,47 @@ func (r *Responder) answer(ctx context.Context, req *request) (answer, error) {
 }
 
 // lookup answers for a CertID of this issuer. Another issuer's, or one by a hash
-// that is not in use, is unknown: never good.
-func (r *Responder) lookup(id *certID) Answer {
+// that is not in use, is unknown (never good) and not own.
+func (r *Responder) lookup(id *certID) (says Answer, own bool) {
 	h := r.sha1
 	switch id.hash {
 	case crypto.SHA1:
 	case crypto.SHA256:
 		h = r.sha256
 	default:
-		return Answer{}
+		return Answer{}, false
 	}
 	if !bytes.Equal(id.nameHash, h.name) || !bytes.Equal(id.keyHash, h.key) {
-		return Answer{}
+		return Answer{}, false
 	}
-	return r.c.State.Lookup(r.c.Issuer.Key, id.serial)
+	return r.c.State.Lookup(r.c.Issuer.Key, id.serial), true
+}
+
+// extend adds the extensions of each known certificate. Only a request for one
+// certificate gets a proof: a receipt has 4 kB, and whoever wants several asks
+// for several.
+func (r *Responder) extend(ctx context.Context, singles []single, now time.Time, req *request) error {
+	var cutoff time.Time
+	if r.c.Archive > 0 {
+		cutoff = now.Add(-r.c.Archive)
+	}
+	for i := range singles {
+		s := &singles[i]
+		if s.answer.Status == Unknown {
+			continue
+		}
+		var receipt []byte
+		if req.proof && len(singles) == 1 && r.c.Proof != nil {
+			// Without a receipt (not published yet, log out of reach) the answer
+			// is still an answer.
+			receipt, _ = r.c.Proof(ctx, s.answer.Ordinal)
+		}
+		var err error
+		if s.exts, err = singleExtensions(cutoff, receipt); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (r *Responder) sign(ctx context.Context, singles []single, now time.Time, req *request) (answer, error) {
@@ -186,6 +232,9 @@ func (r *Responder) sign(ctx context.Context, singles []single, now time.Time, r
 		if s.answer.Status == Revoked && s.answer.At.After(now) {
 			return answer{}, errors.New("a revocation was recorded later than now")
 		}
+	}
+	if err := r.extend(ctx, singles, now, req); err != nil {
+		return answer{}, fmt.Errorf("couldn't encode the response's extensions: %w", err)
 	}
 	tbs, err := responseData(r.keyHash, singles, now, next, req)
 	if err != nil {

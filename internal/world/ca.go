@@ -141,7 +141,16 @@ func (w *World) openAuthority(ctx context.Context, n *CANode) error {
 		return err
 	}
 	ocsp, err := revocation.NewResponder(revocation.ResponderConfig{State: n.Authority.State(), Issuer: issuer, Certificate: n.Ceremony.Responder,
-		Key: n.responder, Now: w.Now, Validity: 15 * time.Minute, Path: ocspPath})
+		Key: n.responder, Now: w.Now, Validity: 15 * time.Minute, Path: ocspPath,
+		// Statuses stay in the log; ten years is what Cabinet Order 408 asks of issuance records.
+		Archive: 10 * 365 * 24 * time.Hour,
+		Proof: func(ctx context.Context, ordinal uint64) ([]byte, error) {
+			r, err := log.Status(ctx, ordinal)
+			if err != nil {
+				return nil, err
+			}
+			return r.Marshal(), nil
+		}})
 	if err != nil {
 		return err
 	}

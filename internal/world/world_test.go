@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/crypto/ocsp"
+
 	"github.com/sukashi-project/sukashi/ca/card"
 	"github.com/sukashi-project/sukashi/ca/keystore"
 	"github.com/sukashi-project/sukashi/internal/clock"
@@ -84,6 +86,9 @@ func TestThread(t *testing.T) {
 			if s := state(); s != status.Valid {
 				t.Fatalf("after the issue the status is %v", s)
 			}
+			if answer, s := ledgerProof(t, w, d.Certificate); answer != ocsp.Good || s != status.Valid {
+				t.Errorf("by OCSP with proof: %d, %v", answer, s)
+			}
 			clk.Jump(24 * time.Hour)
 			if done, err := w.Happen(ctx, *change); err != nil || !done {
 				t.Fatalf("%v %v", done, err)
@@ -94,6 +99,9 @@ func TestThread(t *testing.T) {
 			}
 			if s := state(); s != status.Revoked {
 				t.Fatalf("after the move the status is %v", s)
+			}
+			if answer, s := ledgerProof(t, w, d.Certificate); answer != ocsp.Revoked || s != status.Revoked {
+				t.Errorf("by OCSP with proof after the move: %d, %v", answer, s)
 			}
 			if _, err := w.CA.Authority.PublishCRLs(ctx); err != nil {
 				t.Fatal(err)

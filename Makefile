@@ -7,7 +7,7 @@ TESTFLAGS ?= -timeout 25m
 
 export CGO_ENABLED ?= 1
 
-.PHONY: help build demo test test-short deps vet cover fuzz bench bench-ledger clean
+.PHONY: help build demo test test-short deps vet cover fuzz bench bench-ledger bench-ledger-quick clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -38,8 +38,11 @@ fuzz: ## 30 seconds for every fuzz target
 bench: ## all benchmarks once
 	$(GO) test -run '^$$' -bench . -benchtime 2s ./...
 
-bench-ledger: ## the ledger's figures beside a bare store's, in one run
-	$(GO) test -run '^$$' -bench Append -benchtime 3s ./ledger/...
+bench-ledger: ## the ledger beside a bare store, Tessera and Trillian, in one run (ten minutes)
+	SUKASHI_BENCH_LEDGER=full $(GO) test -v -count=1 -timeout 30m -run TestLedgerBench ./ledger/internal/bench
+
+bench-ledger-quick: ## the same in two minutes
+	SUKASHI_BENCH_LEDGER=quick $(GO) test -v -count=1 -timeout 15m -run TestLedgerBench ./ledger/internal/bench
 
 clean: ## remove what the build made
 	rm -rf $(BIN) coverage.out

@@ -2,8 +2,10 @@ package trillianlog
 
 import (
 	"fmt"
+	"os"
 	"runtime"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -114,12 +116,17 @@ func mustRequest(b *testing.B, entryBytes []byte) *sequence.Request {
 }
 
 // BenchmarkFsck measures a whole check and a start, per entry.
-// The log of 200,000 entries of about 1 KiB is made once.
+// The log of 200,000 entries of about 1 KiB, or as many as
+// SUKASHI_FSCK_ENTRIES says, is made once. peak-MiB is the most memory that the
+// process has had, the making included.
 func BenchmarkFsck(b *testing.B) {
 	c := config(b, nil)
 	c.CacheBytes = 0
 	e := mustOpen(b, c)
-	const n = 200_000
+	n := uint64(200_000)
+	if s, err := strconv.ParseUint(os.Getenv("SUKASHI_FSCK_ENTRIES"), 10, 32); err == nil && s >= 2000 {
+		n = s / 2000 * 2000
+	}
 	for from := uint64(0); from < n; from += 2000 {
 		batch := make([][]byte, 2000)
 		for i := range batch {
@@ -137,8 +144,11 @@ func BenchmarkFsck(b *testing.B) {
 				b.Fatal(err)
 			}
 		}
-		b.ReportMetric(float64(b.N)*n/b.Elapsed().Seconds(), "entries/s")
-		b.ReportMetric(float64((cpu()-before).Nanoseconds())/1000/float64(b.N)/n, "cpu-us/entry")
+		b.ReportMetric(float64(b.N)*float64(n)/b.Elapsed().Seconds(), "entries/s")
+		b.ReportMetric(float64((cpu()-before).Nanoseconds())/1000/float64(b.N)/float64(n), "cpu-us/entry")
+		var r syscall.Rusage
+		_ = syscall.Getrusage(syscall.RUSAGE_SELF, &r) // can't fail for the own process
+		b.ReportMetric(float64(r.Maxrss)/1024, "peak-MiB")
 	}
 	b.Run("fsck", func(b *testing.B) {
 		measure(b, func() error {

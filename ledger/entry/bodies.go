@@ -63,6 +63,8 @@ func newBody(k Kind) Body {
 		return new(CountsSent)
 	case KindCountsReceived:
 		return new(CountsReceived)
+	case KindOperatorAct:
+		return new(OperatorAct)
 	}
 	return nil
 }

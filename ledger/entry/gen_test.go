@@ -16,7 +16,7 @@ var allKinds = []Kind{KindGenesis, KindKeyCreated, KindKeyRetired, KindPolicyApp
 	KindCertAborted, KindHoldersSent, KindHoldersReceived, KindNoticeSent, KindNoticeReceived, KindNoticeRefused,
 	KindRevocationRequested, KindRevocation, KindStatusRoot, KindCRLPublished, KindDisclosure, KindErasure,
 	KindReviewDraw, KindReviewReport, KindSecurityEvent, KindKeySucceeded, KindKeyLeaked, KindCrossIntent, KindCrossRevoked,
-	KindTestAnnounced, KindCountsSent, KindCountsReceived}
+	KindTestAnnounced, KindCountsSent, KindCountsReceived, KindOperatorAct}
 
 // g draws the parts of valid bodies.
 type g struct{ t *rapid.T }
@@ -158,6 +158,10 @@ func (d g) body(k Kind) Body {
 		from := rapid.Int64Range(0, 253402300799-14*86400).Draw(d.t, "from")
 		to := from + rapid.Int64Range(1, 14*86400).Draw(d.t, "length")
 		return &TestAnnounced{Code: d.word(32), From: At(time.Unix(from, 0)), To: At(time.Unix(to, 0))}
+	case KindOperatorAct:
+		return &OperatorAct{Act: rapid.SampledFrom([]string{ActRevoke, ActRevokeAll, ActErase, ActDisclose, ActPublishLists}).Draw(d.t, "act"),
+			Phase:   rapid.SampledFrom([]string{PhaseProposed, PhaseApproved, PhaseWithdrawn, PhaseExpired, PhaseSingle}).Draw(d.t, "phase"),
+			Officer: d.digest(), Proposal: d.digest()}
 	case KindCountsSent:
 		return &CountsSent{Counts: d.counts(), Signature: d.bytes64(CountsSignature)}
 	case KindCountsReceived:

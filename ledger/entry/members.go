@@ -204,6 +204,13 @@ func (b *TestAnnounced) members(c *codec) {
 	c.time("to", &b.To)
 }
 
+func (b *OperatorAct) members(c *codec) {
+	c.str("act", &b.Act)
+	c.digest("officer", &b.Officer)
+	c.str("phase", &b.Phase)
+	c.digest("proposal", &b.Proposal)
+}
+
 func (b *Counts) members(c *codec) {
 	c.str("day", &b.Day)
 	c.num("gone", &b.Gone)

@@ -22,7 +22,7 @@ func TestHonestHistory(t *testing.T) {
 		t.Errorf("%s: %s", f.Check, f.Text.EN)
 	}
 	for _, c := range r.Checks {
-		if c.Code == "RPT-1" || c.Code == "ERA-1" || c.Code == "NTC-5" || c.Code == "SEC-1" || c.Code == "SMP-1" {
+		if c.Code == "RPT-1" || c.Code == "ERA-1" || c.Code == "NTC-5" || c.Code == "SEC-1" || c.Code == "SMP-1" || c.Code == "OFF-1" {
 			continue // nothing of the kind in this story
 		}
 		if c.Verdict != Confirmed || c.Examined == 0 {
@@ -149,6 +149,20 @@ func TestHolderLists(t *testing.T) {
 	c, _ := r.Check("HLD-4")
 	if c.Verdict != Confirmed || c.Examined != 4 {
 		t.Errorf("%s, %d lists, %+v", c.Verdict, c.Examined, c.Findings)
+	}
+}
+
+// Two officers, one after the other, and an act that one may do.
+func TestTwoOfficers(t *testing.T) {
+	w := newWorld(t)
+	story(w)
+	w.act(entry.PhaseProposed, 1)
+	w.now = w.now.Add(23 * time.Hour)
+	w.act(entry.PhaseApproved, 2)
+	w.add(entry.ByCA, &entry.OperatorAct{Act: entry.ActPublishLists, Phase: entry.PhaseSingle, Officer: entry.Sum([]byte{3}), Proposal: other})
+	w.publish()
+	if c, _ := w.audit().Check("OFF-1"); c.Verdict != Confirmed || c.Examined != 3 {
+		t.Errorf("%s, %d examined, %+v", c.Verdict, c.Examined, c.Findings)
 	}
 }
 

@@ -59,10 +59,11 @@ type auditor struct {
 	holderRx int
 	counts   countState
 	tests    []testState
-	newNext  []uint64 // issued and in no list of holders yet, in order of issue
-	goneNext []uint64 // revoked and not struck off a list yet, in order of revocation
-	expiries expiries // of the certificates whose files were handed over
-	listened uint64   // holders: total after the newest list
+	acts     map[entry.Digest]*actState // by proposal
+	newNext  []uint64                   // issued and in no list of holders yet, in order of issue
+	goneNext []uint64                   // revoked and not struck off a list yet, in order of revocation
+	expiries expiries                   // of the certificates whose files were handed over
+	listened uint64                     // holders: total after the newest list
 	lists    []listState
 	byTBS    map[entry.Digest]int // lists by TBS digest
 	newestCL map[listKey]int      // newest list of each series

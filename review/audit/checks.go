@@ -61,6 +61,7 @@ const (
 	ckSample
 	ckReports
 	ckSecurity
+	ckOffice
 	checkCount
 )
 
@@ -129,5 +130,6 @@ func rules() [checkCount]rule {
 		ckSample:            {"SMP-1", "P4", "A-3", say.Text{JA: "抽選で選ばれた通知は、すべて開示され、ログの値と一致する", EN: "Every notice drawn by lot was disclosed and matches the log"}},
 		ckReports:           {"RPT-1", "P1", "L", say.Text{JA: "手元の過去の報告書は、ログに登録されたものと同じである", EN: "Earlier reports at hand are the ones in the log"}},
 		ckSecurity:          {"SEC-1", "P8", "B-3", say.Text{JA: "警報などの保安事象が記録されている場合、その説明がある", EN: "Security events in the log are explained"}},
+		ckOffice:            {"OFF-1", "P6", "B-2", say.Text{JA: "二人の担当者を要する操作は、一人が提案し、別の一人が期限内に承認している", EN: "What needs two officers was proposed by one and approved in time by another"}},
 	}
 }

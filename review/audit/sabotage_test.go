@@ -123,6 +123,26 @@ var issueSabotages = []sabotage{
 	{name: "a key under a second role", want: "KEY-1", do: after(func(w *world) {
 		w.add(entry.ByOperator, &entry.KeyCreated{Alg: "p256", Record: other, Role: "ocsp", SPKI: entry.Sum(w.ca.SPKI())})
 	})},
+	{name: "approved by the officer who proposed it", want: "OFF-1", do: after(func(w *world) {
+		w.act(entry.PhaseProposed, 1)
+		w.act(entry.PhaseApproved, 1)
+	})},
+	{name: "approved without a proposal", want: "OFF-1", do: after(func(w *world) { w.act(entry.PhaseApproved, 2) })},
+	{name: "approved twice", want: "OFF-1", do: after(func(w *world) {
+		w.act(entry.PhaseProposed, 1)
+		w.act(entry.PhaseApproved, 2)
+		w.act(entry.PhaseApproved, 2)
+	})},
+	{name: "approved when it was too late", want: "OFF-1", do: after(func(w *world) {
+		w.act(entry.PhaseProposed, 1)
+		w.now = w.now.Add(25 * time.Hour)
+		w.act(entry.PhaseApproved, 2)
+	})},
+	{name: "withdrawn by another officer", want: "OFF-1", do: after(func(w *world) {
+		w.act(entry.PhaseProposed, 1)
+		w.act(entry.PhaseWithdrawn, 2)
+	})},
+	{name: "revoked by one officer alone", want: "OFF-1", do: after(func(w *world) { w.act(entry.PhaseSingle, 1) })},
 	{name: "a key retired that was never there", want: "KEY-1", do: after(func(w *world) {
 		w.add(entry.ByOperator, &entry.KeyRetired{Role: "issuer", SPKI: other})
 	})},

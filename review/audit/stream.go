@@ -194,6 +194,8 @@ func (a *auditor) entry(it *item) {
 		a.holdersSent(it, b)
 	case *entry.HoldersReceived:
 		a.holdersReceived(it, b)
+	case *entry.OperatorAct:
+		a.operatorAct(it, b)
 	case *entry.CountsSent:
 		a.countsSent(it, b)
 	case *entry.CountsReceived:

@@ -326,6 +326,11 @@ func (w *world) leak() {
 	w.add(entry.ByCA, &entry.KeyLeaked{Record: other, SPKI: entry.Sum(w.ca.SPKI())})
 }
 
+// act logs a step of a revocation by officers.
+func (w *world) act(phase string, officer byte) {
+	w.add(entry.ByCA, &entry.OperatorAct{Act: entry.ActRevoke, Phase: phase, Officer: entry.Sum([]byte{officer}), Proposal: entry.Sum([]byte("proposal"))})
+}
+
 // link announces a certificate for a further generation's key.
 func (w *world) link(serial string) {
 	if len(w.unlinked) == 0 {

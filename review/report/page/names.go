@@ -35,6 +35,7 @@ var kindNames = map[string]report.Text{
 	"review.report":        {JA: "報告書の登録", EN: "report registered"},
 	"security.event":       {JA: "保安事象", EN: "security event"},
 	"test.announced":       {JA: "試験の予告", EN: "test announced"},
+	"operator.act":         {JA: "認証局の担当者の操作", EN: "act of a CA officer"},
 	"counts.sent":          {JA: "件数の確認書", EN: "statement of counts"},
 	"counts.received":      {JA: "件数の確認書への副署", EN: "statement of counts counter-signed"},
 }

@@ -39,3 +39,20 @@ func TestPostgresSurvivesKill(t *testing.T) {
 	pg.Stop(t)
 	pg.Start(t)
 }
+
+// TestTrillianStarts brings up each database with Trillian on it and kills
+// every part once.
+func TestTrillianStarts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped: starts eight servers")
+	}
+	tr := TrillianOnPostgres(t, Postgres(t))
+	tr.KillServer()
+	tr.StartServer(t)
+	tr.KillSigner()
+	tr.StartSigner(t)
+	m := MariaDB(t, false)
+	TrillianOnMariaDB(t, m)
+	m.Kill(t)
+	m.Start(t)
+}

@@ -1,0 +1,185 @@
+package servers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// trillianTags leave out the storage and election systems that the tests don't
+// use; with all of them the build takes several times as long.
+const trillianTags = "postgresql,mysql,etcd"
+
+// buildTime bounds the build of Trillian's programs with an empty cache.
+const buildTime = 20 * time.Minute
+
+// MaxMessage is what the log server takes in one call, in bytes.
+const MaxMessage = 64 << 20
+
+// Trillian is a log server and a signer over one database.
+type Trillian struct {
+	// Address of the log server, host:port.
+	Address string
+	server  process
+	signer  process
+}
+
+// TrillianOnPostgres starts log server and signer over a fresh database.
+func TrillianOnPostgres(t testing.TB, pg *PG) *Trillian {
+	t.Helper()
+	b := trillianPrograms(t)
+	url := pg.URL(t, "trillian")
+	pg.Load(t, url, filepath.Join(b.module, "storage", "postgresql", "schema", "storage.sql"))
+	return startTrillian(t, b, "--storage_system=postgresql", "--postgresql_uri="+url)
+}
+
+// TrillianOnMariaDB starts log server and signer over a fresh database.
+func TrillianOnMariaDB(t testing.TB, m *Maria) *Trillian {
+	t.Helper()
+	b := trillianPrograms(t)
+	name := m.create(t, "trillian")
+	if err := m.sql(name, filepath.Join(b.module, "storage", "mysql", "schema", "storage.sql"), ""); err != nil {
+		t.Fatalf("couldn't load Trillian's schema: %v", err)
+	}
+	// No cap on connections: a transaction prepares statements on a second one,
+	// so that a full pool waits for itself.
+	return startTrillian(t, b, "--storage_system=mysql", "--mysql_uri=root@unix("+m.socket()+")/"+name)
+}
+
+func startTrillian(t testing.TB, b programs, storage ...string) *Trillian {
+	t.Helper()
+	dir, err := tempDir(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	tr := &Trillian{}
+	common := append([]string{"--quota_system=noop", "--http_endpoint=", "--logtostderr"}, storage...)
+	var signer string
+	tr.Address, signer = freeAddress(t), freeAddress(t)
+	tr.server = process{dir: dir, name: b.server, ready: listens(tr.Address),
+		args: append([]string{"--rpc_endpoint=" + tr.Address, fmt.Sprintf("--max_msg_size_bytes=%d", MaxMessage), "--tree_gc=false"}, common...)}
+	tr.signer = process{dir: dir, name: b.signer, ready: listens(signer),
+		args: append([]string{"--rpc_endpoint=" + signer, "--force_master", "--sequencer_interval=10ms", "--batch_size=20000", "--num_sequencers=1"}, common...)}
+	t.Cleanup(tr.server.kill)
+	t.Cleanup(tr.signer.kill)
+	tr.StartServer(t)
+	tr.StartSigner(t)
+	return tr
+}
+
+// StartServer starts the log server after KillServer.
+func (tr *Trillian) StartServer(t testing.TB) { t.Helper(); tr.server.must(t) }
+
+// StartSigner starts the signer after KillSigner.
+func (tr *Trillian) StartSigner(t testing.TB) { t.Helper(); tr.signer.must(t) }
+
+// KillServer ends the log server with SIGKILL.
+func (tr *Trillian) KillServer() { tr.server.kill() }
+
+// KillSigner ends the signer with SIGKILL.
+func (tr *Trillian) KillSigner() { tr.signer.kill() }
+
+func listens(address string) func() error {
+	return func() error {
+		c, err := net.DialTimeout("tcp", address, time.Second)
+		if err != nil {
+			return err
+		}
+		return c.Close()
+	}
+}
+
+// freeAddress returns a loopback address that nobody listens on now.
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// programs are Trillian's, and the module's directory with its schemas.
+type programs struct{ server, signer, module string }
+
+var builtTrillian struct {
+	once sync.Once
+	programs
+	err error
+}
+
+// trillianPrograms builds the log server and the signer of the version that
+// go.mod names, once for all, into the user's cache directory.
+func trillianPrograms(t testing.TB) programs {
+	t.Helper()
+	b := &builtTrillian
+	b.once.Do(func() { b.programs, b.err = buildTrillian() })
+	if b.err != nil {
+		t.Skipf("skipped: Trillian's log server and signer can't be built here: %v", b.err)
+	}
+	return b.programs
+}
+
+func buildTrillian() (programs, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), buildTime)
+	defer cancel()
+	const module = "github.com/google/trillian"
+	out, err := goTool(ctx, nil, "list", "-m", "-f", "{{.Version}} {{.Dir}}", module)
+	if err != nil {
+		return programs{}, err
+	}
+	version, dir, ok := strings.Cut(strings.TrimSpace(out), " ")
+	if !ok || dir == "" {
+		return programs{}, errors.New("the module's source is not in the module cache")
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return programs{}, err
+	}
+	bin := filepath.Join(cache, "sukashi", "trillian-"+version)
+	p := programs{filepath.Join(bin, "trillian_log_server"), filepath.Join(bin, "trillian_log_signer"), dir}
+	if isFile(p.server) && isFile(p.signer) {
+		return p, nil
+	}
+	if err := os.MkdirAll(bin, 0o755); err != nil {
+		return programs{}, err
+	}
+	// Built aside and renamed: other test binaries may be building too.
+	aside, err := os.MkdirTemp(bin, "build-")
+	if err != nil {
+		return programs{}, err
+	}
+	defer os.RemoveAll(aside)
+	_, err = goTool(ctx, []string{"GOBIN=" + aside, "GOFLAGS=", "CGO_ENABLED=0"}, "install", "-trimpath", "-tags", trillianTags,
+		module+"/cmd/trillian_log_server@"+version, module+"/cmd/trillian_log_signer@"+version)
+	if err != nil {
+		return programs{}, err
+	}
+	return p, errors.Join(os.Rename(filepath.Join(aside, "trillian_log_server"), p.server),
+		os.Rename(filepath.Join(aside, "trillian_log_signer"), p.signer))
+}
+
+func isFile(path string) bool {
+	i, err := os.Stat(path)
+	return err == nil && i.Mode().IsRegular()
+}
+
+func goTool(ctx context.Context, env []string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Env = append(os.Environ(), env...)
+	out, err := cmd.Output()
+	if e, ok := errors.AsType[*exec.ExitError](err); ok {
+		return "", fmt.Errorf("go %s: %w: %s", args[0], err, e.Stderr[max(0, len(e.Stderr)-500):])
+	}
+	return string(out), err
+}

@@ -17,7 +17,6 @@ var (
 	keyPair = logtest.Key
 	marshal = logtest.Marshal
 	event   = logtest.Event
-	digest  = logtest.Digest
 	intent  = logtest.Intent
 	issued  = logtest.Issued
 )

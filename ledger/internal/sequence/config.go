@@ -58,8 +58,11 @@ type Config struct {
 	Logger *slog.Logger // nil: silent
 
 	// Limits; 0 gives the default in brackets.
-	MaxBatch   int   // entries in one commit [4096]
-	QueueBytes int64 // bytes of entries waiting, each counted with 256 more; callers beyond wait [64 MiB]
+	MaxBatch int // entries in one commit [4096]
+	// MaxBatchBytes bounds the bytes of one commit, and so of one call, each
+	// entry counted with 256 more; 0: not bounded
+	MaxBatchBytes int64
+	QueueBytes    int64 // bytes of entries waiting, each counted with 256 more; callers beyond wait [64 MiB]
 }
 
 func (c *Config) validate() error {

@@ -49,8 +49,8 @@ func Import(ctx context.Context, headDir string, fs kv.FS, policy *proof.Policy,
 		return nil, err
 	}
 	m := &importer{ctx: ctx, s: s, have: root.Size, genesis: policy.Logs()[0], next: map[string]uint64{}, status: status.New()}
-	if m.edge, err = rightEdge(root.Size, s); err != nil {
-		return nil, err
+	if m.edge, err = Edge(root.Size, s.Tile); err != nil {
+		return nil, ErrDamaged.Because(err)
 	}
 	cp, err := read(m.add)
 	if err == nil {
@@ -96,21 +96,6 @@ func advance(h *head.Store, note []byte, cp *proof.Checkpoint, s Store) error {
 		return nil
 	}
 	return h.Swap(old, note)
-}
-
-// rightEdge reads the frontier of a stored tree.
-func rightEdge(size uint64, s Store) (Frontier, error) {
-	f := Frontier{Size: size}
-	for k := range 64 {
-		if size>>k&1 == 1 {
-			h, err := Hashes([]int64{tlog.StoredHashIndex(k, int64(size>>k)-1)}, s.Tile)
-			if err != nil {
-				return f, ErrDamaged.Because(err)
-			}
-			f.peaks[k] = h[0]
-		}
-	}
-	return f, nil
 }
 
 // importer takes entries one after the other.

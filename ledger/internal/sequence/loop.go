@@ -57,10 +57,10 @@ func (l *Log) loop() {
 func (l *Log) take() (c *commit, closed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	n, i := 0, 0
+	n, i, weight := 0, 0, int64(perEntry) // room for a status.root
 	for ; i < len(l.queue); i++ {
 		r := l.queue[i]
-		if n > 0 && n+len(r.entries) > l.cfg.MaxBatch {
+		if n > 0 && (n+len(r.entries) > l.cfg.MaxBatch || l.cfg.MaxBatchBytes > 0 && weight+r.weight > l.cfg.MaxBatchBytes) {
 			break
 		}
 		if !r.step.CompareAndSwap(waiting, taken) {
@@ -75,6 +75,7 @@ func (l *Log) take() (c *commit, closed bool) {
 		}
 		c.requests = append(c.requests, r)
 		n += len(r.entries)
+		weight += r.weight
 	}
 	clear(l.queue[:i])
 	l.queue = l.queue[i:]
@@ -220,6 +221,9 @@ func (l *Log) write(c *commit) error {
 	l.edge = c.Growth.New
 	c.wait = wait
 	c.tip.size = l.edge.Size
+	if l.cfg.Patient {
+		return nil // signed when the store has shown that its tree is ours
+	}
 	if c.tip.checkpoint, err = l.sign(l.edge.Size, c.Growth.Root()); err != nil {
 		return l.fail(err)
 	}
@@ -269,6 +273,11 @@ func (l *Log) settle(c *commit) error {
 	if c.Growth == nil {
 		c.tip = *last // everything asked for was logged before
 		return nil
+	}
+	if c.tip.checkpoint == nil {
+		if c.tip.checkpoint, err = l.sign(c.tip.size, c.Growth.Root()); err != nil {
+			return l.fail(err)
+		}
 	}
 	var old []byte
 	if last != nil {

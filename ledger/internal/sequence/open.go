@@ -133,15 +133,9 @@ func (l *Log) checkRightEdge(ctx context.Context, root Root) error {
 // status trees of now and of the newest published checkpoint.
 func (l *Log) load(ctx context.Context, root Root) error {
 	l.next, l.pending, l.status = map[string]uint64{}, map[uint64]struct{}{}, status.New()
-	l.edge.Size = root.Size
-	for k := range 64 {
-		if root.Size>>k&1 == 1 {
-			h, err := l.readHashes([]int64{tlog.StoredHashIndex(k, int64(root.Size>>k)-1)})
-			if err != nil {
-				return ErrDamaged.Because(err)
-			}
-			l.edge.peaks[k] = h[0]
-		}
+	var err error
+	if l.edge, err = Edge(root.Size, l.store.Tile); err != nil {
+		return ErrDamaged.Because(err)
 	}
 	for by := range entry.Writers {
 		n, err := l.store.Next(by)
@@ -219,9 +213,21 @@ func (l *Log) begin(ctx context.Context) error {
 	if l.edge.Size == 0 {
 		return l.genesis(ctx)
 	}
-	if last := l.committed.Load(); last != nil && last.size == l.edge.Size {
-		return nil
+	if last := l.committed.Load(); last == nil || last.size != l.edge.Size {
+		if err := l.signWhatIsThere(); err != nil {
+			return err
+		}
 	}
+	if s, ok := l.store.(interface{ Doubtful() bool }); ok && s.Doubtful() {
+		l.pubMu.Lock()
+		defer l.pubMu.Unlock()
+		_, err := l.candidate(ctx)
+		return err
+	}
+	return nil
+}
+
+func (l *Log) signWhatIsThere() error {
 	g := l.edge.Extend(nil)
 	note, err := l.sign(l.edge.Size, g.Root())
 	if err != nil {

@@ -86,6 +86,9 @@ func (l *Log) Submit(ctx context.Context, r *Request) error {
 	if err := l.failed(); err != nil {
 		return err
 	}
+	if l.cfg.MaxBatchBytes > 0 && r.weight > l.cfg.MaxBatchBytes-perEntry {
+		return ledger.ErrTooLarge // perEntry: room for a status.root
+	}
 	r.weight = min(r.weight, l.cfg.QueueBytes)
 	if err := l.room.Acquire(ctx, r.weight); err != nil {
 		return err

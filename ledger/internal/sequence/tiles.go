@@ -45,6 +45,22 @@ func Hashes(indexes []int64, tile func(level uint, index uint64) ([]byte, error)
 	return out, nil
 }
 
+// Edge reads the right edge of a tree of this size from tiles.
+func Edge(size uint64, tile func(level uint, index uint64) ([]byte, error)) (Frontier, error) {
+	f := Frontier{Size: size}
+	for k := range 64 {
+		if size>>k&1 == 0 {
+			continue
+		}
+		h, err := Hashes([]int64{tlog.StoredHashIndex(k, int64(size>>k)-1)}, tile)
+		if err != nil {
+			return f, err
+		}
+		f.peaks[k] = h[0]
+	}
+	return f, nil
+}
+
 // nodeOf computes the node over count hashes of a tile from offset on.
 func nodeOf(data []byte, offset, count int) (tlog.Hash, bool) {
 	if (offset+count)*tlog.HashSize > len(data) {

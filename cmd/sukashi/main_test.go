@@ -37,7 +37,10 @@ func TestScripts(t *testing.T) {
 	t.Cleanup(func() { taken.Close() }) // the scripts run in parallel, after this function
 	testscript.Run(t, testscript.Params{Dir: "testdata", Setup: func(e *testscript.Env) error {
 		e.Setenv("TAKEN", taken.Addr().String())
-		return nil
+		if !strings.HasSuffix(e.WorkDir, "script-ledger") {
+			return nil
+		}
+		return startLog(t, e)
 	}})
 }
 

@@ -37,10 +37,13 @@ func (a *app) lang() say.Lang {
 
 func (a *app) text(ja, en string) string { return say.Text{JA: ja, EN: en}.In(a.lang()) }
 
-func main() {
+func main() { os.Exit(start()) }
+
+// start runs the command until a signal ends it.
+func start() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	os.Exit(run(ctx, os.Args[1:]))
+	return run(ctx, os.Args[1:])
 }
 
 func run(ctx context.Context, args []string) int {
@@ -83,7 +86,7 @@ func newRoot(a *app) *cobra.Command {
 	}
 	root.PersistentFlags().StringVar(&a.langFlag, "lang", "ja", "ja | en")
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(newDemo(a), newVerify(a), newReview(a), newPolicy(a), newLedger(a))
+	root.AddCommand(newDemo(a), newVerify(a), newReview(a), newPolicy(a), newLedger(a), newServe(a))
 	return root
 }
 

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -22,9 +23,10 @@ import (
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"sukashi": func() { os.Exit(run(context.Background(), os.Args[1:])) },
-		"keys":    keysOf,
-		"chomp":   chomp,
+		"sukashi":  main,
+		"keys":     keysOf,
+		"chomp":    chomp,
+		"wait-for": waitFor,
 	})
 }
 
@@ -126,4 +128,16 @@ func chomp() {
 			os.Exit(1)
 		}
 	}
+}
+
+// waitFor waits until a file exists, and a moment more.
+func waitFor() {
+	for range 100 {
+		if _, err := os.Stat(os.Args[1]); err == nil {
+			time.Sleep(500 * time.Millisecond)
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	os.Exit(1)
 }

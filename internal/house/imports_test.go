@@ -41,6 +41,7 @@ only github.com/cockroachdb/pebble/v2      : internal/kv
 only github.com/google/trillian            : ledger/pebblestore ledger/trillianlog ledger/clusterlog
 only github.com/open-policy-agent/opa      : policy/rules
 only github.com/miekg/pkcs11               : internal/token
+only github.com/prometheus                : internal/serve
 only github.com/spf13/cobra                : cmd/sukashi
 only github.com/smallstep/pkcs7            : review/application
 only github.com/jackc/pgx/v5               : ca/registry/pgstore

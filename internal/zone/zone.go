@@ -227,6 +227,40 @@ func Load(z Zone, dir string) (*Root, error) {
 	return &Root{Zone: z, Cert: cert, key: key}, nil
 }
 
+// LoadCert reads a zone's root without its key, for a server that hears the
+// zone's clients.
+func LoadCert(z Zone, path string) (*Root, error) {
+	der, err := readPEM(path, "CERTIFICATE")
+	if err != nil {
+		return nil, err
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't read the TLS root of zone %s: %w", z, err)
+	}
+	if !cert.IsCA {
+		return nil, fmt.Errorf("the TLS root of zone %s is not a certification authority's certificate", z)
+	}
+	return &Root{Zone: z, Cert: cert}, nil
+}
+
+// WritePEM writes a certificate that Issue made to dir as NAME.pem (with its
+// root) and NAME.key (mode 0600).
+func WritePEM(dir, name string, cert tls.Certificate) error {
+	der, err := x509.MarshalPKCS8PrivateKey(cert.PrivateKey)
+	if err != nil {
+		return fmt.Errorf("couldn't encode a TLS key: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, name+".key"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
+		return err
+	}
+	var chain []byte
+	for _, c := range cert.Certificate {
+		chain = append(chain, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c})...)
+	}
+	return os.WriteFile(filepath.Join(dir, name+".pem"), chain, 0o644)
+}
+
 func readPEM(path, kind string) ([]byte, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {

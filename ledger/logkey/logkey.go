@@ -36,8 +36,9 @@ const LabelLog = "sukashi-log"
 // Key is a log key. It is a note.Signer and safe for concurrent use.
 type Key struct {
 	note.Signer
-	vkey  string
-	token *token.Key // nil: a key in a file
+	vkey   string
+	token  *token.Key    // nil: a key in a file
+	module *token.Module // closed with the key, if it was opened with it
 }
 
 // VKey is the verifier key, in the form of C2SP signed-note.
@@ -51,7 +52,11 @@ func (k *Key) Close() error {
 	if k.token == nil {
 		return nil
 	}
-	return k.token.Close()
+	err := k.token.Close()
+	if k.module != nil {
+		err = errors.Join(err, k.module.Close())
+	}
+	return err
 }
 
 // CreateFile makes a new key for a log with this origin in a file that must not
@@ -168,6 +173,29 @@ func OpenToken(c token.Config, origin string) (*Key, error) {
 		return nil, fmt.Errorf("couldn't name the log key: %w", err)
 	}
 	return &Key{Signer: onToken{v, k, pub}, vkey: vkey, token: k}, nil
+}
+
+// OnToken says where a log key is on a token.
+type OnToken struct {
+	Module string // path of the PKCS #11 library
+	Token  string // label of the token
+	Label  string // label of the key, which starts with LabelLog
+	PIN    string // the user's PIN
+}
+
+// OpenModule opens the library, then the key on its token; Close lets go of
+// both.
+func OpenModule(o OnToken, origin string) (*Key, error) {
+	m, err := token.OpenModule(o.Module, "")
+	if err != nil {
+		return nil, err
+	}
+	k, err := OpenToken(token.Config{Label: o.Label, Now: time.Now, Tokens: []token.Token{{Module: m, Label: o.Token, PIN: o.PIN}}}, origin)
+	if err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
+	k.module = m
+	return k, nil
 }
 
 // useTimeout bounds one use of a token: the log stands still meanwhile.

@@ -191,3 +191,34 @@ func TestSPKI(t *testing.T) {
 		t.Errorf("%x %v", d, err)
 	}
 }
+
+// A key with its library, as a server opens it, and opens it again.
+func TestOpenModule(t *testing.T) {
+	tok := softHSM(t)
+	if err := GenerateToken(tok, LabelLog+"-1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := tok.Module.Close(); err != nil {
+		t.Fatal(err)
+	}
+	where := OnToken{Module: tokentest.Library, Token: "log", Label: LabelLog + "-1", PIN: tokentest.PIN}
+	var vkeys []string
+	for range 2 {
+		k, err := OpenModule(where, origin)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkNote(t, k)
+		vkeys = append(vkeys, k.VKey())
+		if err := k.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if vkeys[0] != vkeys[1] {
+		t.Error("the second time it is another key")
+	}
+	where.Label = LabelLog + "-2"
+	if _, err := OpenModule(where, origin); err == nil {
+		t.Error("a key that is not there is opened")
+	}
+}

@@ -1,0 +1,139 @@
+package serve
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/sukashi-project/sukashi/internal/say"
+	"github.com/sukashi-project/sukashi/internal/zone"
+	"github.com/sukashi-project/sukashi/ledger/entry"
+	"github.com/sukashi-project/sukashi/ledger/logkey"
+	"github.com/sukashi-project/sukashi/ledger/proof"
+	"github.com/sukashi-project/sukashi/ledger/publish"
+	"github.com/sukashi-project/sukashi/ledger/trillianlog"
+	"github.com/sukashi-project/sukashi/ledger/witness"
+)
+
+// witnessTimeout bounds one request to a witness.
+const witnessTimeout = 5 * time.Second
+
+// openLedger opens the log under its witnesses' eyes: before the first
+// signature every witness is asked what it has seen (witness.Client.CheckHead),
+// so that a restored backup can't sign back in time (promise P9).
+func (r *runner) openLedger(ctx context.Context) error {
+	l := r.cfg.Ledger
+	raw, err := readLimited(r.cfg.path(l.Policy), maxConfig)
+	if err != nil {
+		return say.New("serve.policy", "証人の方針のファイルを読めません。", "The witness policy can't be read.").Because(err)
+	}
+	policy, err := proof.ParsePolicy(raw)
+	if err != nil {
+		return err
+	}
+	key, err := r.logKey()
+	if err != nil {
+		return err
+	}
+	r.closers = append(r.closers, key.Close)
+	if !bytes.Contains(raw, []byte(key.VKey())) {
+		return say.New("serve.policy-key", "証人の方針が、別のログの鍵を示しています。", "The witness policy names another log's key.").
+			Hint("log 行の鍵は次のとおりです: "+key.VKey(), "The key of its log line must be: "+key.VKey())
+	}
+	client, err := witness.NewClient(witness.ClientConfig{Policy: policy, HTTP: &http.Client{Timeout: witnessTimeout}, Now: time.Now})
+	if err != nil {
+		return err
+	}
+	every, err := l.every()
+	if err != nil {
+		return err
+	}
+	engine, err := trillianlog.Open(ctx, trillianlog.Config{Dir: r.cfg.path(l.Dir), HeadDir: r.cfg.path(l.Head), Origin: l.Origin,
+		Signer: key, VKey: key.VKey(), Now: time.Now, PublishEvery: every, Cosign: client.Cosign, CheckHead: client.CheckHead, Logger: r.log})
+	if err != nil {
+		return err
+	}
+	r.closers = append(r.closers, engine.Close)
+	r.addresses["vkey"] = key.VKey()
+	return r.serveLedger(engine)
+}
+
+func (r *runner) logKey() (*logkey.Key, error) {
+	k := r.cfg.Ledger.Key
+	if k.File != "" {
+		return logkey.OpenFile(r.cfg.path(k.File))
+	}
+	pin, err := readSecret(r.cfg.path(k.PIN))
+	if err != nil {
+		return nil, err
+	}
+	return logkey.OpenModule(logkey.OnToken{Module: k.Module, Token: k.Token, Label: k.Label, PIN: string(bytes.TrimRight(pin, "\r\n"))}, r.cfg.Ledger.Origin)
+}
+
+// serveLedger opens the two listeners: appends for the writers that the
+// configuration names, reads for everyone.
+func (r *runner) serveLedger(engine *trillianlog.Engine) error {
+	l := r.cfg.Ledger
+	var peers zone.Peers
+	for z, path := range r.cfg.TLS.Roots {
+		root, err := zone.LoadCert(z, r.cfg.path(path))
+		if err != nil {
+			return say.New("serve.root", "ゾーンのルート証明書を読めません: "+path, "A zone's root certificate can't be read: "+path).Because(err)
+		}
+		peers = append(peers, root)
+	}
+	cert, err := r.certificate()
+	if err != nil {
+		return err
+	}
+	writers := map[zone.Identity][]string{}
+	for _, w := range l.Writers {
+		writers[zone.Identity{Zone: w.Zone, Name: w.Name}] = w.By
+	}
+	authorize := func(req *http.Request) []string {
+		id, ok := peers.Identify(req)
+		if !ok {
+			return nil
+		}
+		return writers[id]
+	}
+	restrict := l.restriction(peers)
+	m := newMetrics()
+	m.gauge("sukashi_ledger_entries", "Entries in the log.", func() float64 {
+		n, err := engine.Size(context.Background())
+		if err != nil {
+			return -1
+		}
+		return float64(n)
+	})
+	m.gauge("sukashi_ledger_published_entries", "Entries under the newest published checkpoint.", func() float64 { return float64(engine.PublishedSize()) })
+
+	write := publish.Handler(publish.Config{Source: engine, Log: engine, Authorize: authorize, Restrict: restrict, EntriesPerSecond: l.EntriesPerSecond, Logger: r.log})
+	if err := r.listen("append", r.cfg.Listen, peers.Server(cert), m.count("append", write)); err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", m.count("read", publish.Handler(publish.Config{Source: engine, Restrict: restrict, Logger: r.log})))
+	m.mount(mux, func(ctx context.Context) error {
+		_, err := engine.Checkpoint(ctx)
+		return err
+	})
+	return r.listen("public", r.cfg.Public, nil, mux)
+}
+
+// restriction keeps entries from the public when readers are named.
+func (l *Ledger) restriction(peers zone.Peers) *publish.Restriction {
+	if len(l.Readers) == 0 {
+		return nil
+	}
+	x := &publish.Restriction{All: func(req *http.Request) bool {
+		id, ok := peers.Identify(req)
+		return ok && slices.Contains(l.Readers, Peer{Zone: id.Zone, Name: id.Name})
+	}}
+	for _, k := range l.Public {
+		x.Public = append(x.Public, entry.Kind(k))
+	}
+	return x
+}

@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -18,7 +17,7 @@ const treeDepth = 40
 var errDestroyed = errors.New("the key of this row was destroyed")
 
 // tree holds one random-looking key for each number below 2^treeDepth, any of
-// which can be destroyed for good. It is a binary tree of HMACs (Goldreich,
+// which can be destroyed for good. It is a binary tree of hashes (Goldreich,
 // Goldwasser, Micali) of which only the topmost nodes are kept that lead to no
 // destroyed number: the whole of a fresh tree is one node of 32 bytes. To
 // destroy a number is to replace the node above it by the siblings along its
@@ -49,11 +48,13 @@ func newTree(root [sha256.Size]byte) *tree {
 
 func at(n uint64, depth uint8) node { return node{depth, n >> (treeDepth - depth)} }
 
-// child is one step down: which is 0 or 1.
+// child is one step down: which is 0 or 1. Inputs have one length, so a plain
+// hash is a one-way step and nothing can be appended to it.
 func child(k [sha256.Size]byte, which byte) [sha256.Size]byte {
-	m := hmac.New(sha256.New, k[:])
-	m.Write([]byte{which})
-	return [sha256.Size]byte(m.Sum(nil))
+	var in [sha256.Size + 1]byte
+	copy(in[:], k[:])
+	in[sha256.Size] = which
+	return sha256.Sum256(in[:])
 }
 
 // down goes from the key of n's ancestor at depth from to its ancestor at to.

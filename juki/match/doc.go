@@ -5,7 +5,8 @@
 // It keeps three things in one store, so that they never disagree:
 //   - CertHolderDB (証明書発行者DB): exactly what the CA's daily lists (M1)
 //     delivered, nothing else; no resident code is linked to a holder. Beside it
-//     stay the bare names and addresses of all holders ever listed (Crossed).
+//     stay the bare names and addresses of all holders listed, for as long as
+//     the CA side may have them (Crossed).
 //   - An outcome for every change and for every holder that arrived, and a
 //     person's queue for what is not clear.
 //   - The outbox of notices (M3) for package juki/link.

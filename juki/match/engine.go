@@ -33,8 +33,9 @@ import (
 //	d SEQ         nothing; logged and not delivered
 //	l SEQ         List
 //	t             staged M1 that is not applied yet (package link)
-//	v VALUE       nothing; a name or address that crossed the wall in an M1
-const format = 1
+//	v VALUE       day of the last list that named it: a name or address that crossed the wall in an M1
+//	x DAY VALUE   nothing; the same by day
+const format = 2
 
 type meta struct {
 	Format  int          `json:"format"`

@@ -75,7 +75,19 @@ var errList = say.New(CodeList, "利用者一覧が、前回までの一覧と�
 // that the register has at this moment are matched first, so that each is
 // compared with a holder exactly once: as a change, or when the holder
 // arrives. Applying the same list again does nothing.
+//
+// When holders were struck off, the store is then rewritten, so that their keys
+// and attributes are in none of its tables either, and from the next start on in
+// none of its files. Backups from before still hold them: they must not be kept
+// for longer than the register's own.
 func (e *Engine) ApplyList(ctx context.Context, l holders.List, index uint64) error {
+	if err := e.applyList(ctx, l, index); err != nil || len(l.Gone) == 0 {
+		return err
+	}
+	return e.kv.Compact()
+}
+
+func (e *Engine) applyList(ctx context.Context, l holders.List, index uint64) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	check, err := e.checkList(l)
@@ -113,9 +125,12 @@ func (e *Engine) ApplyList(ctx context.Context, l holders.List, index uint64) er
 }
 
 // replace strikes off the gone holders, deleting their rows with key and
-// attributes, and takes in the new ones. The bare names and addresses of all
-// holders ever listed stay for Crossed.
+// attributes, and takes in the new ones. The bare names and addresses stay for
+// Crossed, for as long as they may lie on the CA side.
 func (t *tx) replace(l holders.List) error {
+	if err := t.forget(l.Day); err != nil {
+		return err
+	}
 	for _, n := range l.Gone {
 		h, err := t.e.holder(n)
 		if err != nil {
@@ -126,14 +141,18 @@ func (t *tx) replace(l holders.List) error {
 		if err := t.set(key("g", n), l.Seq); err != nil {
 			return err
 		}
+		if err := t.cross(l.Day, h.Certified); err != nil {
+			return err
+		}
 	}
 	for _, h := range l.New {
 		if err := t.set(key("h", h.Ordinal), rowOf(h)); err != nil {
 			return err
 		}
 		t.b.Set(key("b"+register.Bucket(h.Certified.Attributes()), h.Ordinal), nil)
-		t.b.Set([]byte("v"+h.Certified.Name), nil)
-		t.b.Set([]byte("v"+h.Certified.Address), nil)
+		if err := t.cross(l.Day, h.Certified); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -151,16 +170,6 @@ func (e *Engine) Lists() ([]List, error) {
 		return nil
 	})
 	return out, err
-}
-
-// Crossed calls fn for every name and address that has come from the CA side
-// in a list, whether its holder is still in force or not.
-func (e *Engine) Crossed(fn func(value string)) error {
-	from, to := kv.Prefix([]byte("v"))
-	return e.kv.Scan(from, to, func(k, _ []byte) error {
-		fn(string(k[1:]))
-		return nil
-	})
 }
 
 // Staged is an M1 that has arrived and is not applied yet: its bytes, and the

@@ -1,15 +1,20 @@
 package match_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/sukashi-project/sukashi/internal/attr"
 	"github.com/sukashi-project/sukashi/internal/kv"
 	"github.com/sukashi-project/sukashi/internal/say"
 	"github.com/sukashi-project/sukashi/juki/match"
 	"github.com/sukashi-project/sukashi/juki/register"
+	"github.com/sukashi-project/sukashi/ledger/commitment"
 	"github.com/sukashi-project/sukashi/policy/holders"
 )
 
@@ -71,6 +76,76 @@ func TestStruckOffIsErased(t *testing.T) {
 	values := 0
 	if err := w.eng.Crossed(func(string) { values++ }); err != nil || values != 2 {
 		t.Errorf("%d crossed values, %v", values, err)
+	}
+}
+
+// After a holder is struck off, neither its key nor its attributes are in any
+// file of the store; its bare name and address go when the CA side can't have
+// them any more.
+func TestStruckOffLeavesTheFiles(t *testing.T) {
+	dir := t.TempDir()
+	reg, err := register.Open(filepath.Join(dir, "register"), register.Config{Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reg.Close()
+	e, err := match.Open(filepath.Join(dir, "match"), match.Config{Now: time.Now, Register: reg})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	apply := func(l holders.List) {
+		t.Helper()
+		if err := e.ApplyList(context.Background(), l, l.Seq); err != nil {
+			t.Fatal(err)
+		}
+	}
+	raw := func(secret string) (found bool) {
+		t.Helper()
+		files, err := filepath.Glob(filepath.Join(dir, "match", "*"))
+		if err != nil || len(files) == 0 {
+			t.Fatal("no files", err)
+		}
+		for _, f := range files {
+			b, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found = found || bytes.Contains(b, []byte(secret))
+		}
+		return found
+	}
+	h := holders.Holder{Key: commitment.Key{1, 2, 3, 4, 5, 6, 7, 8, 9}, Certified: attr.Certified{Name: "総務　太郎", NameMap: "00000",
+		BirthDate: "319620617", Sex: attr.Male, Address: "長野県長野市", AddressMap: "000000"}}
+	apply(holders.List{Day: "2026-11-23", New: []holders.Holder{h}, Total: 1})
+	if !raw(h.Key.Hex()) {
+		t.Fatal("the search doesn't find a key that is there")
+	}
+	apply(holders.List{Day: "2031-06-17", Seq: 1, Gone: []uint64{0}})
+	if err := e.Close(); err != nil { // a log file that is kept for reuse goes with the next start
+		t.Fatal(err)
+	}
+	e, err = match.Open(filepath.Join(dir, "match"), match.Config{Now: time.Now, Register: reg})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	if raw(h.Key.Hex()) || raw(h.Certified.BirthDate) {
+		t.Error("key or birth date of a holder who was struck off are in the files")
+	}
+	crossed := func() (n int) {
+		if err := e.Crossed(func(string) { n++ }); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	apply(holders.List{Day: "2048-06-17", Seq: 2})
+	if crossed() != 2 {
+		t.Error("forgotten while the CA side may have it")
+	}
+	apply(holders.List{Day: "2048-06-18", Seq: 3})
+	if crossed() != 0 {
+		t.Error("a name or address is kept for good")
 	}
 }
 

@@ -35,7 +35,6 @@ type FrontConfig struct {
 // Paths of the CA front.
 const (
 	PathApplications = "/ca/v1/applications"
-	PathRevocations  = "/ca/v1/revocations"
 	PathCertificates = "/ca/v1/certificates/" // followed by the ordinal
 )
 
@@ -52,9 +51,9 @@ type front struct {
 //
 //	POST /ca/v1/applications            counter.Application → 201 counter.Delivery
 //	GET  /ca/v1/certificates/{ordinal}  application/pkix-cert
-//	POST /ca/v1/revocations             RevocationMessage → 200 RevocationAnswer
 //
-// Errors are problem+json with rule codes. It answers nobody without a name.
+// Revocations at the counter need two officers: package ca/office. Errors are
+// problem+json with rule codes. It answers nobody without a name.
 func Front(cfg FrontConfig) (http.Handler, error) {
 	if cfg.Authority == nil || cfg.Identify == nil {
 		return nil, errors.New("the CA front needs an authority and a way to identify callers")
@@ -63,7 +62,6 @@ func Front(cfg FrontConfig) (http.Handler, error) {
 	r := mux.NewRouter()
 	r.HandleFunc(PathApplications, f.apply).Methods(http.MethodPost)
 	r.HandleFunc(PathCertificates+"{ordinal:[0-9]{1,15}}", f.certificate).Methods(http.MethodGet)
-	r.HandleFunc(PathRevocations, f.revoke).Methods(http.MethodPost)
 	return r, nil
 }
 
@@ -103,7 +101,7 @@ func (f *front) apply(w http.ResponseWriter, r *http.Request) {
 	}
 	cert, err := f.cfg.Authority.Issue(r.Context(), app, name)
 	if err != nil {
-		problem.Write(w, r, statusOf(err), err)
+		problem.Write(w, r, StatusOf(err), err)
 		return
 	}
 	writeJSON(w, http.StatusCreated, counter.Delivery{Certificate: cert.DER, Ordinal: cert.Ordinal, Serial: cert.Serial})
@@ -124,7 +122,7 @@ func (f *front) certificate(w http.ResponseWriter, r *http.Request) {
 		err = ErrNotFound
 	}
 	if err != nil {
-		problem.Write(w, r, statusOf(err), err)
+		problem.Write(w, r, StatusOf(err), err)
 		return
 	}
 	w.Header().Set("Content-Type", "application/pkix-cert")
@@ -132,68 +130,8 @@ func (f *front) certificate(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(cert.DER) // a client that went away needs no answer
 }
 
-// RevocationMessage is the body of POST /ca/v1/revocations.
-type RevocationMessage struct {
-	Ground    string    `json:"ground"`
-	Operators [2]string `json:"operators"`
-	Ordinal   uint64    `json:"ordinal"`
-	V         int       `json:"v"` // 1
-}
-
-// RevocationAnswer is the answer to it.
-type RevocationAnswer struct {
-	Index    uint64 `json:"index"` // of the revocation entry
-	Ordinal  uint64 `json:"ordinal"`
-	Recorded string `json:"recorded"` // RFC 3339, UTC
-	Serial   string `json:"serial"`
-}
-
-const maxRevocation = 1 << 10
-
-func (f *front) revoke(w http.ResponseWriter, r *http.Request) {
-	role := RoleOperator
-	if _, ok := f.caller(r, f.cfg.Operators); !ok {
-		if _, ok := f.caller(r, f.cfg.Counters); !ok {
-			problem.Write(w, r, http.StatusForbidden, errForbidden)
-			return
-		}
-		role = RoleCounter
-	}
-	body, err := readBody(w, r, maxRevocation)
-	if err != nil {
-		problem.Write(w, r, http.StatusRequestEntityTooLarge, errBody)
-		return
-	}
-	m, err := parseRevocation(body)
-	if err != nil {
-		problem.Write(w, r, http.StatusUnprocessableEntity, errBody.Because(err))
-		return
-	}
-	rev, err := f.cfg.Authority.RevokeOnRequest(r.Context(), RevocationRequest{Ordinal: m.Ordinal, Ground: m.Ground, Role: role, Operators: m.Operators})
-	if err != nil {
-		problem.Write(w, r, statusOf(err), err)
-		return
-	}
-	writeJSON(w, http.StatusOK, RevocationAnswer{Index: rev.Index, Ordinal: rev.Ordinal, Serial: rev.Serial,
-		Recorded: rev.Recorded.UTC().Format("2006-01-02T15:04:05Z")})
-}
-
-// parseRevocation reads exactly what json.Marshal writes.
-func parseRevocation(b []byte) (RevocationMessage, error) {
-	var m RevocationMessage
-	dec := json.NewDecoder(bytes.NewReader(b))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&m); err != nil {
-		return m, errors.New("not one JSON object of the known members")
-	}
-	if again, err := json.Marshal(m); err != nil || !bytes.Equal(again, b) || m.V != 1 {
-		return m, errors.New("not in canonical form")
-	}
-	return m, nil
-}
-
-// statusOf chooses the HTTP status of an error.
-func statusOf(err error) int {
+// StatusOf chooses the HTTP status of an error of this package.
+func StatusOf(err error) int {
 	var r *Refused
 	switch {
 	case errors.As(err, &r):

@@ -6,13 +6,11 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"testing"
 
 	"github.com/sukashi-project/sukashi/ca/counter"
 	"github.com/sukashi-project/sukashi/internal/problem"
 	"github.com/sukashi-project/sukashi/internal/say"
-	"github.com/sukashi-project/sukashi/ledger/entry"
 )
 
 // caller names the caller by a header: who is who on TLS is package zone's part.
@@ -92,45 +90,6 @@ func TestFront(t *testing.T) {
 	w.check()
 }
 
-func TestFrontRevokes(t *testing.T) {
-	w := newWorld(t, worldOptions{})
-	w.issue("総務　太郎")
-	h, err := Front(FrontConfig{Authority: w.ca, Identify: byHeader, Counters: []string{"counter-1"}, Operators: []string{"officer"}})
-	must(t, err)
-	srv := httptest.NewServer(h)
-	defer srv.Close()
-	c := client{t, srv.URL}
-	msg := func(ground string, second string) []byte {
-		b, err := json.Marshal(RevocationMessage{Ground: ground, Operators: [2]string{"op-1", second}, V: 1})
-		must(t, err)
-		return b
-	}
-	for _, x := range []struct {
-		name, code string
-		status     int
-		body       []byte
-	}{
-		{"", "front.forbidden", http.StatusForbidden, msg(entry.GroundRequest, "op-2")},
-		{"counter-1", "front.body", http.StatusUnprocessableEntity, []byte(`{"ground":"art9"}`)},
-		{"counter-1", "front.body", http.StatusUnprocessableEntity, append(msg(entry.GroundRequest, "op-2"), ' ')},
-		{"counter-1", "front.body", http.StatusUnprocessableEntity, []byte("[]")},
-		{"counter-1", "front.body", http.StatusRequestEntityTooLarge, bytes.Repeat([]byte{' '}, maxRevocation+1)},
-		{"counter-1", "R201", http.StatusConflict, msg(entry.GroundRequest, "op-1")},
-		{"counter-1", "R202", http.StatusConflict, msg(entry.GroundIssuerKey, "op-2")},
-		{"officer", "R202", http.StatusConflict, msg(entry.GroundRequest, "op-2")},
-	} {
-		if status, code, _ := c.do(http.MethodPost, PathRevocations, x.name, x.body); status != x.status || code != x.code {
-			t.Errorf("want %d %s, got %d %s", x.status, x.code, status, code)
-		}
-	}
-	status, _, body := c.do(http.MethodPost, PathRevocations, "counter-1", msg(entry.GroundKeyLeak, "op-2"))
-	var a RevocationAnswer
-	if err := json.Unmarshal(body, &a); err != nil || status != http.StatusOK || !strings.HasSuffix(a.Recorded, "Z") {
-		t.Errorf("%d %s", status, body)
-	}
-	w.check()
-}
-
 func TestPublicFiles(t *testing.T) {
 	w := newWorld(t, worldOptions{})
 	w.issue("総務　太郎")
@@ -159,23 +118,4 @@ func TestPublicFiles(t *testing.T) {
 	if _, err := Front(FrontConfig{}); err == nil {
 		t.Error("a front without an authority")
 	}
-}
-
-func FuzzParseRevocation(f *testing.F) {
-	good, err := json.Marshal(RevocationMessage{Ground: entry.GroundRequest, Operators: [2]string{"op-1", "op-2"}, Ordinal: 5, V: 1})
-	if err != nil {
-		f.Fatal(err)
-	}
-	for _, s := range [][]byte{good, nil, []byte("{}"), append(bytes.Clone(good), '}'), bytes.Replace(good, []byte(`"v":1`), []byte(`"v":2`), 1)} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		m, err := parseRevocation(b)
-		if err != nil {
-			return
-		}
-		if again, err := json.Marshal(m); err != nil || !bytes.Equal(again, b) {
-			t.Error("another spelling was accepted")
-		}
-	})
 }

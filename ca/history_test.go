@@ -213,11 +213,11 @@ func TestStatusOfErrors(t *testing.T) {
 		http.StatusNotFound: ErrNotFound.Because(errors.New("x")), http.StatusServiceUnavailable: ErrUncertain.Because(errors.New("x")),
 		http.StatusInternalServerError: errors.New("x"),
 	} {
-		if got := statusOf(err); got != want {
+		if got := StatusOf(err); got != want {
 			t.Errorf("%v: %d, want %d", err, got, want)
 		}
 	}
-	if statusOf(ErrConflict) != http.StatusConflict || statusOf(ErrBusy) != http.StatusServiceUnavailable || statusOf(ErrClosed) != http.StatusServiceUnavailable {
+	if StatusOf(ErrConflict) != http.StatusConflict || StatusOf(ErrBusy) != http.StatusServiceUnavailable || StatusOf(ErrClosed) != http.StatusServiceUnavailable {
 		t.Error("status of a sentinel")
 	}
 	if r := refused(nil); r.Codes[0] != "N901" || !strings.Contains(r.Error(), "N901") {

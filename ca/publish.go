@@ -145,3 +145,16 @@ func (a *Authority) CRL(partition string) (registry.CRL, error) {
 	}
 	return c, nil
 }
+
+// Partitions names the revocation lists that there are, or will be with the
+// next publication.
+func (a *Authority) Partitions() []string { return a.lists.Partitions() }
+
+// RecordAct logs a step of an officer (package ca/office), before anything
+// else happens because of it.
+func (a *Authority) RecordAct(ctx context.Context, b *entry.OperatorAct) error {
+	if _, err := a.own.Append(context.WithoutCancel(ctx), b); err != nil {
+		return fmt.Errorf("couldn't record an officer's act: %w", err)
+	}
+	return nil
+}

@@ -17,6 +17,7 @@ import (
 	"github.com/sukashi-project/sukashi/ca/counter"
 	"github.com/sukashi-project/sukashi/ca/keystore"
 	calink "github.com/sukashi-project/sukashi/ca/link"
+	"github.com/sukashi-project/sukashi/ca/office"
 	"github.com/sukashi-project/sukashi/ca/profile"
 	"github.com/sukashi-project/sukashi/ca/registry"
 	"github.com/sukashi-project/sukashi/ca/revocation"
@@ -171,7 +172,15 @@ func (w *World) serveCA(n *CANode) error {
 	if err != nil {
 		return err
 	}
-	if n.FrontURL, err = w.servers.start("ca-front-server", "", own.Server(cert), front); err != nil {
+	people, err := office.New(office.Config{Authority: n.Authority, Identify: officerIn(own), Roles: officeRoles, Now: w.Now})
+	if err != nil {
+		return err
+	}
+	api := http.NewServeMux()
+	api.Handle(ca.PathApplications, front)
+	api.Handle(ca.PathCertificates, front)
+	api.Handle("/", people)
+	if n.FrontURL, err = w.servers.start("ca-front-server", "", own.Server(cert), api); err != nil {
 		return err
 	}
 	if cert, err = w.roots[zone.LGWAN].Issue(entry.ByCALink, w.Now(), w.Rand); err != nil {
@@ -180,6 +189,35 @@ func (w *World) serveCA(n *CANode) error {
 	// The only foreign root that this server hears is the register side's.
 	n.LinkURL, err = w.servers.start(entry.ByCALink, "", zone.Peers{w.roots[zone.Juki]}.Server(cert), n.linkMux)
 	return err
+}
+
+// officeRoles are the persons who may call the CA's API, by the names in their
+// TLS certificates.
+var officeRoles = map[string]office.Role{
+	"counter-officer-1": office.Counter, "counter-officer-2": office.Counter,
+	"ca-officer-1": office.Operator, "ca-officer-2": office.Operator,
+	"auditor-1": office.Auditor,
+}
+
+// officerIn names a caller and its certificate.
+func officerIn(own zone.Peers) func(*http.Request) (office.Officer, bool) {
+	return func(r *http.Request) (office.Officer, bool) {
+		id, ok := own.Identify(r)
+		if !ok || id.Zone != zone.LGWAN {
+			return office.Officer{}, false
+		}
+		return office.Officer{Name: id.Name, Certificate: entry.Sum(r.TLS.PeerCertificates[0].Raw)}, true
+	}
+}
+
+// Officer returns an HTTP client with a TLS certificate of the CA's network
+// for a name, such as "ca-officer-1", or one that is on no list.
+func (w *World) Officer(name string) (*http.Client, error) {
+	cert, err := w.roots[zone.LGWAN].Issue(name, w.Now(), w.Rand)
+	if err != nil {
+		return nil, err
+	}
+	return zone.Peers{w.roots[zone.LGWAN]}.Client(cert, time.Minute), nil
 }
 
 // openCALink mounts the receiver of M3 and sets up the sender of M1, once the

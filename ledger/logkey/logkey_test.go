@@ -222,3 +222,26 @@ func TestOpenModule(t *testing.T) {
 		t.Error("a key that is not there is opened")
 	}
 }
+
+func FuzzParse(f *testing.F) {
+	skey, _, err := note.GenerateKey(rand.Reader, origin)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(skey)
+	f.Add("PRIVATE+KEY+a+00000000+AQ==")
+	f.Fuzz(func(t *testing.T, s string) {
+		k, err := parse(s)
+		if err != nil {
+			return
+		}
+		sig, err := k.Sign([]byte("message"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := note.NewVerifier(k.VKey())
+		if err != nil || !v.Verify([]byte("message"), sig) {
+			t.Fatalf("its signature doesn't verify: %v", err)
+		}
+	})
+}

@@ -455,3 +455,16 @@ func FuzzParseRequest(f *testing.F) {
 		}
 	})
 }
+
+func FuzzParseText(f *testing.F) {
+	l := newLog(f, "a").grow(f, 9, "entry")
+	f.Add(fmt.Sprintf("%s\n9\n%s\n", origin, l.root(9)))
+	f.Add(fmt.Sprintf("%s\n9\n%s\nextension line\n", origin, l.root(9)))
+	f.Add("x\n-1\n\n")
+	f.Fuzz(func(t *testing.T, s string) {
+		cp, err := parseText(s)
+		if err == nil && !strings.HasPrefix(s, fmt.Sprintf("%s\n%d\n%s\n", cp.origin, cp.size, cp.root)) {
+			t.Fatalf("%q was read as size %d", s, cp.size)
+		}
+	})
+}

@@ -19,6 +19,9 @@ type keyState struct {
 
 func (a *auditor) keyCreated(it *item, b *entry.KeyCreated) {
 	a.count(ckKeys)
+	if b.Role == roleLog {
+		a.logKeyCreated(it, b)
+	}
 	if b.TBS != nil {
 		a.keyTBS[it.index] = *b.TBS
 	}
@@ -33,6 +36,9 @@ func (a *auditor) keyCreated(it *item, b *entry.KeyCreated) {
 
 func (a *auditor) keyRetired(it *item, b *entry.KeyRetired) {
 	a.count(ckKeys)
+	if b.Role == roleLog {
+		a.logKeyRetired(it, b)
+	}
 	k := a.keys[b.SPKI]
 	if k == nil || k.role != b.Role || k.retired != 0 {
 		a.fail(ckKeys, text("記録 %d は、登録されていないか廃止済みの鍵を廃止しています。", "Entry %d retires a key that was never registered or is retired already.", it.index), it.index)

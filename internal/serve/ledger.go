@@ -38,7 +38,8 @@ func (r *runner) openLedger(ctx context.Context) error {
 		return err
 	}
 	r.closers = append(r.closers, key.Close)
-	if !bytes.Contains(raw, []byte(key.VKey())) {
+	keys := policy.Keys(l.Origin)
+	if len(keys) == 0 || keys[len(keys)-1].VKey != key.VKey() {
 		return say.New("serve.policy-key", "証人の方針が、別のログの鍵を示しています。", "The witness policy names another log's key.").
 			Hint("log 行の鍵は次のとおりです: "+key.VKey(), "The key of its log line must be: "+key.VKey())
 	}
@@ -51,7 +52,7 @@ func (r *runner) openLedger(ctx context.Context) error {
 		return err
 	}
 	engine, err := trillianlog.Open(ctx, trillianlog.Config{Dir: r.cfg.path(l.Dir), HeadDir: r.cfg.path(l.Head), Origin: l.Origin,
-		Signer: key, VKey: key.VKey(), Now: time.Now, PublishEvery: every, Cosign: client.Cosign, CheckHead: client.CheckHead, Logger: r.log})
+		Signer: key, VKey: key.VKey(), Retired: keys[:len(keys)-1], Now: time.Now, PublishEvery: every, Cosign: client.Cosign, CheckHead: client.CheckHead, Logger: r.log})
 	if err != nil {
 		return err
 	}

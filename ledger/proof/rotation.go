@@ -14,6 +14,18 @@ type LogKey struct {
 	Until uint64 // largest tree size that it may sign; 0: it is in use
 }
 
+// Keys returns the policy's keys of one origin, oldest first: the last one is in
+// use.
+func (p *Policy) Keys(origin string) []LogKey {
+	var keys []LogKey
+	for _, l := range p.logs {
+		if l.Origin == origin {
+			keys = append(keys, LogKey{l.VKey, l.Until})
+		}
+	}
+	return keys
+}
+
 var errLogKey = say.New("policy.key", "ログの検証鍵を読み取れません。", "The log's verifier key can't be read.")
 
 // LogOnly is the policy for commit checkpoints: the log's signature and no

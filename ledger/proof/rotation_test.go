@@ -60,6 +60,9 @@ func TestKeysHaveRanges(t *testing.T) {
 		if _, err := p.VerifyCheckpoint(signedBy(text(5), origin, keys[0], keys[1])); err != nil {
 			t.Errorf("%s: both keys at the handover: %v", name, err)
 		}
+		if k := p.Keys(origin); len(k) != 3 || k[0] != (LogKey{vkeys[0], 5}) || k[2] != (LogKey{VKey: vkeys[2]}) || p.Keys("other") != nil {
+			t.Errorf("%s: keys %+v", name, k)
+		}
 		l := p.Logs()
 		if l[0].From != 0 || l[0].Until != 5 || l[1].From != 5 || l[1].Until != 9 || l[2].From != 9 || l[2].Until != 0 {
 			t.Errorf("%s: %+v", name, l)

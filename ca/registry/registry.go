@@ -29,8 +29,8 @@
 // generation of the key-encryption key and destroys the old one; an index from
 // before an erasure was keyed by a key that is gone. What stays possible: a disk
 // that keeps overwritten blocks (flash, snapshots) together with a software
-// key-encryption key that lay on the same disk; and whoever copied a record, by
-// a disclosure or by M1, has it.
+// key-encryption key that lay on the same disk; and whoever copied a record has
+// it: the register side, by M1, until it strikes the holder off, and its backups.
 //
 // The truth about what happened is the ledger; the registry is what makes it
 // possible to go on from there after a crash. So it also keeps, per writer,

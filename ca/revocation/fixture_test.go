@@ -141,12 +141,17 @@ var subject = attr.Certified{Name: "透見　花子", NameMap: "00000", BirthDat
 // issue makes a resident's certificate as the CA does and returns its ordinal.
 func (w *world) issue(name, place string) uint64 {
 	w.t.Helper()
+	return w.issueUntil(name, place, w.now.Add(-time.Hour), profile.EndOfDay(w.now.AddDate(4, 0, 0), 0))
+}
+
+func (w *world) issueUntil(name, place string, from, until time.Time) uint64 {
+	w.t.Helper()
 	ordinal := uint64(len(w.state.certs))
 	cn, err := profile.CommonName(w.now, uint32(ordinal%100000), place+"A01")
 	w.check(err)
 	serial := w.serial()
-	tbs, err := w.resident.BuildCertificateTBS(profile.Request{Serial: serial, PublicKey: card(), NotBefore: w.now.Add(-time.Hour),
-		NotAfter: profile.EndOfDay(w.now.AddDate(4, 0, 0), 0), BaseURL: base, Issuer: w.issuer, Ordinal: ordinal,
+	tbs, err := w.resident.BuildCertificateTBS(profile.Request{Serial: serial, PublicKey: card(), NotBefore: from,
+		NotAfter: until, BaseURL: base, Issuer: w.issuer, Ordinal: ordinal,
 		Place: places[place], CommonName: cn, Subject: subject})
 	w.check(err)
 	l := w.append(entry.ByCA, &entry.CertIntent{Decision: keystoretest.Decision("issue"), Issuer: w.issuer.Key, Municipality: place, Ordinal: ordinal,

@@ -1,6 +1,7 @@
 package revocation
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
@@ -11,7 +12,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	mrand "math/rand/v2"
+	"os/exec"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -116,138 +121,275 @@ type model struct {
 // wantReason is the table of DOMAIN 6.4 once more, by hand.
 var wantReason = map[string]int{"art9": 5, "art10": 1, "art12": 3, "art13": 4, "art14": 2, "renewed": 4, "undelivered": 0}
 
-// history is a random run of a CA.
-type history struct {
-	s     *State
-	tree  *status.Tree
-	certs []model
-	now   time.Time
-	seq   uint64
+// draw chooses: from package rapid, which shrinks what fails, or from a plain
+// generator, which is fast enough for ten thousand histories.
+type draw interface {
+	upTo(n int, label string) int // 0 to n
+	bytes(n int) []byte
+	Fatalf(format string, args ...any)
+	Helper()
 }
 
-func (h *history) apply(t *rapid.T, body entry.Body) {
-	e := entry.Entry{At: entry.At(h.now), By: entry.ByCA, Seq: h.seq, Body: body}
-	if err := h.s.Apply(h.seq, e); err != nil {
-		t.Fatal(err)
+type rapidDraw struct{ *rapid.T }
+
+func (d rapidDraw) upTo(n int, label string) int { return rapid.IntRange(0, n).Draw(d.T, label) }
+func (d rapidDraw) bytes(n int) []byte           { return rapid.SliceOfN(rapid.Byte(), n, n).Draw(d.T, "bytes") }
+
+type plainDraw struct {
+	*testing.T
+	r *mrand.Rand
+}
+
+func (d plainDraw) upTo(n int, _ string) int { return d.r.IntN(n + 1) }
+func (d plainDraw) bytes(n int) []byte {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(d.r.Uint32())
+	}
+	return b
+}
+
+// history is a random run of a CA: the log that it left, and what the code
+// under test made of it.
+type history struct {
+	s    *State
+	tree *status.Tree
+	log  []entry.Entry
+	now  time.Time
+}
+
+func (h *history) apply(t draw, body entry.Body) {
+	t.Helper()
+	e := entry.Entry{At: entry.At(h.now), By: entry.ByCA, Seq: uint64(len(h.log)), Body: body}
+	if err := h.s.Apply(e.Seq, e); err != nil {
+		t.Fatalf("%v", err)
 	}
 	if err := h.tree.Apply(e); err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v", err)
 	}
-	h.seq++
+	h.log = append(h.log, e)
 }
 
-func (h *history) step(t *rapid.T) {
-	h.now = h.now.Add(time.Duration(rapid.IntRange(0, 3600).Draw(t, "seconds")) * time.Second)
-	pick := func() *model {
-		if len(h.certs) == 0 {
-			return nil
+// compute says what each certificate should be, from the log alone and by
+// other code than the state.
+func (h *history) compute() []model {
+	var certs []model
+	for _, e := range h.log {
+		switch b := e.Body.(type) {
+		case *entry.CertIntent:
+			serial, _ := hex.DecodeString(b.Serial)
+			certs = append(certs, model{serial: serial, place: b.Municipality, open: true})
+		case *entry.CertIssued:
+			certs[b.Ordinal].open, certs[b.Ordinal].status = false, Good
+		case *entry.CertAborted:
+			certs[b.Ordinal].open = false
+		case *entry.Revocation:
+			m := &certs[b.Ordinal]
+			m.status, m.ground, m.recorded = Revoked, b.Ground, b.Recorded.Std()
 		}
-		return &h.certs[rapid.IntRange(0, len(h.certs)-1).Draw(t, "ordinal")]
 	}
-	ordinal := func(m *model) uint64 {
-		return uint64(slices.IndexFunc(h.certs, func(x model) bool { return string(x.serial) == string(m.serial) }))
+	return certs
+}
+
+var historyPlaces = []string{"202029", "202011", "203611"}
+
+func (h *history) step(t draw) {
+	h.now = h.now.Add(time.Duration(t.upTo(3600, "seconds")) * time.Second)
+	certs := h.compute()
+	kind := t.upTo(3, "step")
+	if kind == 0 || len(certs) == 0 {
+		n := t.upTo(19, "length")
+		serial := append([]byte{byte(len(certs) + 1)}, t.bytes(n)...)
+		h.apply(t, intentEntry(uint64(len(certs)), serial, historyPlaces[t.upTo(2, "place")]))
+		return
 	}
-	switch rapid.IntRange(0, 3).Draw(t, "step") {
-	case 0:
-		m := model{place: rapid.SampledFrom([]string{"202029", "202011", "203611"}).Draw(t, "place"), open: true}
-		n := rapid.IntRange(1, 20).Draw(t, "length")
-		m.serial = append([]byte{byte(len(h.certs) + 1)}, rapid.SliceOfN(rapid.Byte(), n-1, n-1).Draw(t, "serial")...)
-		if slices.ContainsFunc(h.certs, func(x model) bool { return string(x.serial) == string(m.serial) }) || len(h.certs) > 200 {
-			return
-		}
-		h.apply(t, intentEntry(uint64(len(h.certs)), m.serial, m.place))
-		h.certs = append(h.certs, m)
-	case 1:
-		if m := pick(); m != nil && m.open {
-			m.open = false
-			if rapid.Bool().Draw(t, "issue") {
-				m.status = Good
-				h.apply(t, &entry.CertIssued{Certificate: entry.Sum(m.serial), Ordinal: ordinal(m)})
-			} else {
-				h.apply(t, &entry.CertAborted{Ordinal: ordinal(m), Reason: entry.AbortCrash})
-			}
-		}
-	case 2:
-		if m := pick(); m != nil && m.status == Good {
-			m.status, m.ground, m.recorded = Revoked, rapid.SampledFrom(entry.Grounds).Draw(t, "ground"), h.now
-			h.apply(t, &entry.Revocation{Ground: m.ground, Ordinal: ordinal(m), Recorded: entry.At(h.now), Serial: hex.EncodeToString(m.serial)})
-		}
-	case 3:
+	o := t.upTo(len(certs)-1, "ordinal")
+	m := certs[o]
+	switch {
+	case kind == 1 && m.open && t.upTo(3, "issue") > 0:
+		h.apply(t, &entry.CertIssued{Certificate: entry.Sum(m.serial), Ordinal: uint64(o)})
+	case kind == 1 && m.open:
+		h.apply(t, &entry.CertAborted{Ordinal: uint64(o), Reason: entry.AbortCrash})
+	case kind == 2 && m.status == Good:
+		ground := entry.Grounds[t.upTo(len(entry.Grounds)-1, "ground")]
+		h.apply(t, &entry.Revocation{Ground: ground, Ordinal: uint64(o), Recorded: entry.At(h.now), Serial: hex.EncodeToString(m.serial)})
+	case kind == 3:
 		h.apply(t, &entry.SecurityEvent{Code: "other", From: entry.At(h.now), To: entry.At(h.now)})
 	}
 }
 
-// Whatever the history: lists (read by Go's parser), OCSP (read by x/crypto's)
-// and the status tree say the same, and it is what the model says.
+// live lives through a history and compares lists (read by Go's parser), OCSP
+// (read by x/crypto's) and the status tree with what the log says.
+func live(t draw, steps int) *history {
+	t.Helper()
+	h := &history{s: NewState(), tree: status.New(), now: start}
+	for range steps {
+		h.step(t)
+	}
+	certs := h.compute()
+	for _, partition := range append([]string{Full}, historyPlaces...) {
+		h.checkList(t, partition, certs)
+	}
+	r, err := NewResponder(ResponderConfig{State: h.s, Issuer: bareIssuer().issuer, Certificate: bareIssuer().ocspDER, Key: plainSigner{bareIssuer().ocspKey},
+		Now: func() time.Time { return h.now }, Validity: time.Hour})
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	for i, m := range certs {
+		h.checkOCSP(t, r, uint64(i), m)
+	}
+	return h
+}
+
+// Whatever the history: what was found by chance shrinks to a small case.
 func TestHistoriesAgree(t *testing.T) {
-	key := plainSigner{bareIssuer().ocspKey}
-	rapid.Check(t, func(t *rapid.T) {
-		h := &history{s: NewState(), tree: status.New(), now: start}
-		for range rapid.IntRange(1, 60).Draw(t, "steps") {
-			h.step(t)
-		}
-		h.checkLists(t)
-		r, err := NewResponder(ResponderConfig{State: h.s, Issuer: bareIssuer().issuer, Certificate: bareIssuer().ocspDER, Key: key,
-			Now: func() time.Time { return h.now }, Validity: time.Hour})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i := range h.certs {
-			h.checkOCSP(t, r, uint64(i))
+	rapid.Check(t, func(t *rapid.T) { live(rapidDraw{t}, rapid.IntRange(1, 60).Draw(t, "steps")) })
+}
+
+// Ten thousand histories; one in 250 is shown to openssl as well.
+func TestTenThousandHistories(t *testing.T) {
+	n := 10_000
+	if testing.Short() {
+		n = 200
+	}
+	var mu sync.Mutex
+	revoked, certs, sample := 0, 0, 0
+	t.Run("histories", func(t *testing.T) {
+		const workers = 2
+		for w := range workers {
+			t.Run(fmt.Sprint(w), func(t *testing.T) {
+				t.Parallel()
+				for seed := w; seed < n; seed += workers {
+					d := plainDraw{t, mrand.New(mrand.NewPCG(uint64(seed), 7))}
+					h := live(d, 1+d.upTo(29, "steps"))
+					shown := seed%250 == 0 && h.openssl(t)
+					mu.Lock()
+					certs += len(h.compute())
+					revoked += int(h.tree.Revoked())
+					if shown {
+						sample++
+					}
+					mu.Unlock()
+				}
+			})
 		}
 	})
+	t.Logf("%d histories with %d certificates, %d of them revoked: %d lists and %d OCSP answers agree with the log, %d histories also by openssl",
+		n, certs, revoked, n*(1+len(historyPlaces)), certs, sample)
 }
 
-func (h *history) checkLists(t *rapid.T) {
-	s := h.s
-	p, _ := profile.Shipped(profile.Resident)
-	lists, err := NewLists(ListsConfig{State: s, Issuer: bareIssuer().issuer, Resident: p, Places: placeOf, BaseURL: base, Validity: 24 * time.Hour})
-	if err != nil {
-		t.Fatal(err)
+// openssl compares the lists as `openssl crl -text` prints them; false when
+// there is no openssl.
+func (h *history) openssl(t *testing.T) bool {
+	t.Helper()
+	if _, err := exec.LookPath("openssl"); err != nil {
+		return false
 	}
-	for _, partition := range []string{Full, "202029", "202011", "203611"} {
-		l, err := lists.Build(partition, h.now)
+	for _, partition := range append([]string{Full}, historyPlaces...) {
+		cmd := exec.Command("openssl", "crl", "-inform", "DER", "-noout", "-text")
+		cmd.Stdin = bytes.NewReader(h.list(plainDraw{T: t}, partition))
+		out, err := cmd.Output()
 		if err != nil {
 			t.Fatal(err)
 		}
-		der, err := l.Assemble(bareIssuer().sign(l.TBS()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		crl, err := x509.ParseRevocationList(der)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := crl.CheckSignatureFrom(bareIssuer().root); err != nil {
-			t.Fatal(err)
-		}
-		got := map[string]string{}
-		for _, e := range crl.RevokedCertificateEntries {
-			got[string(e.SerialNumber.Bytes())] = fmt.Sprint(e.RevocationTime.UTC(), e.ReasonCode)
-		}
-		want := map[string]string{}
-		for _, m := range h.certs {
+		var want []string
+		for _, m := range h.compute() {
 			if m.status == Revoked && (partition == Full || partition == m.place) {
-				want[string(m.serial)] = fmt.Sprint(m.recorded, wantReason[m.ground])
+				want = append(want, fmt.Sprintf("%X %s %s", m.serial, m.recorded.Format("Jan _2 15:04:05 2006 GMT"), opensslReasons[wantReason[m.ground]]))
 			}
 		}
-		if len(got) != len(want) || uint64(len(got)) != l.Entries || len(got) != len(crl.RevokedCertificateEntries) {
-			t.Fatalf("%s: %d entries, want %d", partition, len(got), len(want))
+		got := printedEntries(string(out))
+		slices.Sort(want)
+		if slices.Sort(got); !slices.Equal(got, want) {
+			t.Errorf("%s: openssl prints\n%q, want\n%q", partition, got, want)
 		}
-		for k, v := range want {
-			if got[k] != v {
-				t.Fatalf("%s: entry %q, want %q", partition, got[k], v)
+	}
+	return true
+}
+
+var opensslReasons = map[int]string{0: "", 1: "Key Compromise", 2: "CA Compromise", 3: "Affiliation Changed", 4: "Superseded", 5: "Cessation Of Operation"}
+
+// printedEntries reads openssl's text: serial, date and reason of each entry.
+func printedEntries(text string) []string {
+	var out []string
+	lines := strings.Split(text, "\n")
+	for i := 0; i < len(lines); i++ {
+		serial, ok := strings.CutPrefix(strings.TrimSpace(lines[i]), "Serial Number: ")
+		if !ok || i+1 == len(lines) {
+			continue
+		}
+		date := strings.TrimPrefix(strings.TrimSpace(lines[i+1]), "Revocation Date: ")
+		reason := ""
+		for j := i + 2; j+1 < len(lines) && !strings.Contains(lines[j], "Serial Number: ") && !strings.Contains(lines[j], "Signature Algorithm"); j++ {
+			if strings.Contains(lines[j], "CRL Reason Code") {
+				reason = strings.TrimSpace(lines[j+1])
 			}
 		}
+		out = append(out, serial+" "+date+" "+reason)
+	}
+	return out
+}
+
+var residentProfile = sync.OnceValue(func() *profile.Profile {
+	p, err := profile.Shipped(profile.Resident)
+	if err != nil {
+		panic(err)
+	}
+	return p
+})
+
+// list makes the signed list of a partition.
+func (h *history) list(t draw, partition string) []byte {
+	t.Helper()
+	lists, err := NewLists(ListsConfig{State: h.s, Issuer: bareIssuer().issuer, Resident: residentProfile(), Places: placeOf, BaseURL: base, Validity: 24 * time.Hour})
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	l, err := lists.Build(partition, h.now)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	der, err := l.Assemble(bareIssuer().sign(l.TBS()))
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	return der
+}
+
+func (h *history) checkList(t draw, partition string, certs []model) {
+	t.Helper()
+	crl, err := x509.ParseRevocationList(h.list(t, partition))
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	if err := crl.CheckSignatureFrom(bareIssuer().root); err != nil {
+		t.Fatalf("%v", err)
+	}
+	got := map[string]string{}
+	for _, e := range crl.RevokedCertificateEntries {
+		got[string(e.SerialNumber.Bytes())] = fmt.Sprint(e.RevocationTime.UTC(), e.ReasonCode)
+	}
+	want := map[string]string{}
+	for _, m := range certs {
+		if m.status == Revoked && (partition == Full || partition == m.place) {
+			want[string(m.serial)] = fmt.Sprint(m.recorded, wantReason[m.ground])
+		}
+	}
+	if len(got) != len(want) || len(got) != len(crl.RevokedCertificateEntries) || !maps.Equal(got, want) {
+		t.Fatalf("%s: %d entries, want %d: %v, want %v", partition, len(got), len(want), got, want)
 	}
 }
 
-func (h *history) checkOCSP(t *rapid.T, r *Responder, ordinal uint64) {
-	m := h.certs[ordinal]
+func (h *history) checkOCSP(t draw, r *Responder, ordinal uint64, m model) {
+	t.Helper()
 	req := ocspRequestFor(bareIssuer().issuer, crypto.SHA256, m.serial)
-	resp, err := ocsp.ParseResponse(r.Respond(context.Background(), req), bareIssuer().root)
+	var root *x509.Certificate // the responder's certificate is the same in every answer: once is enough
+	if ordinal == 0 {
+		root = bareIssuer().root
+	}
+	resp, err := ocsp.ParseResponse(r.Respond(context.Background(), req), root)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v", err)
 	}
 	want := map[Status]int{Good: ocsp.Good, Revoked: ocsp.Revoked, Unknown: ocsp.Unknown}[m.status]
 	if resp.Status != want || (m.status == Revoked && (!resp.RevokedAt.Equal(m.recorded) || resp.RevocationReason != wantReason[m.ground])) {

@@ -14,6 +14,10 @@
 // checkpoint and a SHA-256 over both; a swap overwrites the beginning of the
 // older slot, as much as it needs.
 //
+// A head may carry a tail: the entries between the head before and this one.
+// Then it may go to disk beside the store instead of after it, because whatever
+// a crash leaves of the two, the log can be brought up to the head again.
+//
 //	h, err := head.Open("head", nil)
 //	old := h.Get()
 //	err = h.Swap(old, checkpoint)
@@ -40,6 +44,9 @@ const (
 	slots    = 2
 	magic    = "sukashi-head-1\n\x00"
 	headLen  = len(magic) + 8 + 4 // magic, generation, length
+	// A slot with a tail has a magic of its own and one more length.
+	magicTail   = "sukashi-head-2\n\x00"
+	headTailLen = headLen + 4
 	// MaxCheckpoint is the largest checkpoint that fits, in bytes.
 	MaxCheckpoint = slotSize - headLen - sha256.Size
 )
@@ -64,6 +71,7 @@ type Store struct {
 	lock io.Closer
 	gen  uint64
 	head []byte
+	tail []byte
 	torn bool
 	bad  error // a write failed: what is on disk is unknown
 }
@@ -119,26 +127,32 @@ func (s *Store) open(dir string, filesystem kv.FS) error {
 // Read returns the head in dir without opening it for a log: nil when there is
 // none. torn reports a damaged slot.
 func Read(dir string, filesystem kv.FS) (checkpoint []byte, torn bool, err error) {
+	checkpoint, _, torn, err = ReadTail(dir, filesystem)
+	return checkpoint, torn, err
+}
+
+// ReadTail is Read with the head's tail.
+func ReadTail(dir string, filesystem kv.FS) (checkpoint, tail []byte, torn bool, err error) {
 	if filesystem == nil {
 		filesystem = kv.Disk()
 	}
 	f, err := filesystem.Open(filesystem.PathJoin(dir, fileName))
 	if errors.Is(err, fs.ErrNotExist) || os.IsNotExist(err) {
-		return nil, false, nil
+		return nil, nil, false, nil
 	}
 	if err != nil {
-		return nil, false, fmt.Errorf("couldn't open the head file: %w", err)
+		return nil, nil, false, fmt.Errorf("couldn't open the head file: %w", err)
 	}
 	defer f.Close()
 	b := make([]byte, slots*slotSize)
 	if n, err := f.ReadAt(b, 0); n != len(b) {
-		return nil, true, ErrUnreadable.Because(err)
+		return nil, nil, true, ErrUnreadable.Because(err)
 	}
 	var s Store
 	if err := s.read(b); err != nil {
-		return nil, true, err
+		return nil, nil, true, err
 	}
-	return s.head, s.torn, nil
+	return s.head, s.tail, s.torn, nil
 }
 
 // create writes the empty head under another name, so that a file called head
@@ -149,7 +163,7 @@ func create(dir, name string, filesystem kv.FS) error {
 	if err != nil {
 		return err
 	}
-	first := marshal(0, nil)
+	first := marshal(0, nil, nil)
 	first = append(first, make([]byte, slots*slotSize-len(first))...)
 	if _, err := f.Write(first); err != nil {
 		f.Close()
@@ -165,49 +179,69 @@ func create(dir, name string, filesystem kv.FS) error {
 }
 
 // marshal returns the used beginning of a slot.
-func marshal(gen uint64, checkpoint []byte) []byte {
-	b := make([]byte, 0, headLen+len(checkpoint)+sha256.Size)
-	b = append(b, magic...)
+func marshal(gen uint64, checkpoint, tail []byte) []byte {
+	b := make([]byte, 0, headTailLen+len(checkpoint)+len(tail)+sha256.Size)
+	if tail == nil {
+		b = append(b, magic...)
+	} else {
+		b = append(b, magicTail...)
+	}
 	b = binary.BigEndian.AppendUint64(b, gen)
 	b = binary.BigEndian.AppendUint32(b, uint32(len(checkpoint)))
-	b = append(b, checkpoint...)
+	if tail != nil {
+		b = binary.BigEndian.AppendUint32(b, uint32(len(tail)))
+	}
+	b = append(append(b, checkpoint...), tail...)
 	sum := sha256.Sum256(b)
 	return append(b, sum[:]...)
 }
 
+// slot is what a slot holds.
+type slot struct {
+	gen              uint64
+	checkpoint, tail []byte // nil: none
+}
+
 // unmarshal reads one slot; ok is false for one that is damaged or empty.
-func unmarshal(b []byte) (gen uint64, checkpoint []byte, ok bool) {
-	if len(b) != slotSize || !bytes.HasPrefix(b, []byte(magic)) {
-		return 0, nil, false
+func unmarshal(b []byte) (x slot, ok bool) {
+	hasTail := bytes.HasPrefix(b, []byte(magicTail))
+	if len(b) != slotSize || !hasTail && !bytes.HasPrefix(b, []byte(magic)) {
+		return slot{}, false
 	}
-	gen = binary.BigEndian.Uint64(b[len(magic):])
-	n := int(binary.BigEndian.Uint32(b[len(magic)+8:]))
-	if n > MaxCheckpoint {
-		return 0, nil, false
+	x.gen = binary.BigEndian.Uint64(b[len(magic):])
+	at, n, t := headLen, int(binary.BigEndian.Uint32(b[len(magic)+8:])), 0
+	if hasTail {
+		at, t = headTailLen, int(binary.BigEndian.Uint32(b[headLen:]))
 	}
-	sum := sha256.Sum256(b[:headLen+n])
-	if !bytes.Equal(sum[:], b[headLen+n:headLen+n+sha256.Size]) {
-		return 0, nil, false
+	if n > MaxCheckpoint || t > MaxCheckpoint || at+n+t+sha256.Size > slotSize {
+		return slot{}, false
 	}
-	if n == 0 {
-		return gen, nil, true
+	end := at + n + t
+	if sum := sha256.Sum256(b[:end]); !bytes.Equal(sum[:], b[end:end+sha256.Size]) {
+		return slot{}, false
 	}
-	return gen, bytes.Clone(b[headLen : headLen+n]), true
+	if n > 0 {
+		x.checkpoint = bytes.Clone(b[at : at+n])
+	}
+	if hasTail {
+		x.tail = append([]byte{}, b[at+n:end]...)
+	}
+	return x, true
 }
 
 func (s *Store) read(b []byte) error {
 	found := false
 	for i := range slots {
-		slot := b[i*slotSize : (i+1)*slotSize]
-		gen, checkpoint, ok := unmarshal(slot)
-		if !ok && !bytes.Equal(slot, make([]byte, slotSize)) {
+		raw := b[i*slotSize : (i+1)*slotSize]
+		x, ok := unmarshal(raw)
+		if !ok && !bytes.Equal(raw, make([]byte, slotSize)) {
 			s.torn = true
 		}
-		if ok && int(gen%slots) != i {
+		if ok && int(x.gen%slots) != i {
 			return ErrUnreadable.Because(errors.New("a slot holds the other slot's generation"))
 		}
-		if ok && (!found || gen > s.gen) {
-			s.gen, s.head, found = gen, checkpoint, true
+		if ok && (!found || x.gen > s.gen) {
+			s.gen, s.head, s.tail, found = x.gen, x.checkpoint, x.tail, true
 		}
 	}
 	if !found {
@@ -223,6 +257,16 @@ func (s *Store) Get() []byte {
 	return bytes.Clone(s.head)
 }
 
+// Tail returns the tail of the newest checkpoint, or nil.
+func (s *Store) Tail() []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return bytes.Clone(s.tail)
+}
+
+// Fits tells whether a checkpoint and a tail of these sizes fit into a head.
+func Fits(checkpoint, tail int) bool { return headTailLen+checkpoint+tail+sha256.Size <= slotSize }
+
 // Torn reports that one of the two slots was damaged when the head was opened:
 // a crash during Swap, or a rotten disk.
 func (s *Store) Torn() bool { return s.torn }
@@ -230,9 +274,12 @@ func (s *Store) Torn() bool { return s.torn }
 // Swap replaces the head old by the checkpoint new. When it returns nil, new
 // is on disk. After a failed write the head refuses everything: what is on
 // disk is unknown until it is opened again.
-func (s *Store) Swap(old, new []byte) error {
-	if len(new) > MaxCheckpoint {
-		return fmt.Errorf("checkpoint of %d bytes does not fit into a head of %d", len(new), MaxCheckpoint)
+func (s *Store) Swap(old, new []byte) error { return s.SwapTail(old, new, nil) }
+
+// SwapTail is Swap with a tail, if it isn't nil.
+func (s *Store) SwapTail(old, new, tail []byte) error {
+	if len(new) > MaxCheckpoint || !Fits(len(new), len(tail)) && tail != nil {
+		return fmt.Errorf("checkpoint of %d bytes with %d more does not fit into a head of %d", len(new), len(tail), MaxCheckpoint)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -243,7 +290,7 @@ func (s *Store) Swap(old, new []byte) error {
 		return ErrMoved
 	}
 	gen := s.gen + 1
-	if _, err := s.file.WriteAt(marshal(gen, new), int64(gen%slots)*slotSize); err != nil {
+	if _, err := s.file.WriteAt(marshal(gen, new, tail), int64(gen%slots)*slotSize); err != nil {
 		s.bad = fmt.Errorf("couldn't write the head: %w", err)
 		return s.bad
 	}
@@ -251,7 +298,7 @@ func (s *Store) Swap(old, new []byte) error {
 		s.bad = fmt.Errorf("couldn't bring the head to disk: %w", err)
 		return s.bad
 	}
-	s.gen, s.head = gen, bytes.Clone(new)
+	s.gen, s.head, s.tail = gen, bytes.Clone(new), bytes.Clone(tail)
 	return nil
 }
 

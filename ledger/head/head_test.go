@@ -53,7 +53,7 @@ func TestSwapAndReopen(t *testing.T) {
 	if err := s.Swap(old, []byte("x")); err == nil {
 		t.Error("a closed head was swapped")
 	}
-	if got, torn, err := Read(dir, nil); err != nil || torn || !bytes.Equal(got, old) {
+	if got, tail, torn, err := ReadTail(dir, nil); err != nil || torn || tail != nil || !bytes.Equal(got, old) {
 		t.Errorf("Read = %q %t %v", got, torn, err)
 	}
 	if got, _, err := Read(t.TempDir(), nil); got != nil || err != nil {
@@ -90,7 +90,7 @@ func TestEveryFlipIsNoticedOrHarmless(t *testing.T) {
 	fs := kv.NewMemFS()
 	s := open(t, fs)
 	one, two := []byte("checkpoint one"), []byte("checkpoint two")
-	if err := errors.Join(s.Swap(nil, one), s.Swap(one, two), s.Close()); err != nil {
+	if err := errors.Join(s.Swap(nil, one), s.SwapTail(one, two, []byte("tail")), s.Close()); err != nil {
 		t.Fatal(err)
 	}
 	good := read(t, fs, "/h/head")
@@ -105,8 +105,8 @@ func TestEveryFlipIsNoticedOrHarmless(t *testing.T) {
 			continue
 		}
 		switch {
-		case bytes.Equal(s.head, two):
-		case bytes.Equal(s.head, one) && s.torn:
+		case bytes.Equal(s.head, two) && string(s.tail) == "tail":
+		case bytes.Equal(s.head, one) && s.torn && s.tail == nil:
 		default:
 			t.Fatalf("bit %d: head is %q, torn %t", i, s.head, s.torn)
 		}
@@ -201,11 +201,13 @@ func TestFailedWriteEndsTheHead(t *testing.T) {
 
 func FuzzUnmarshal(f *testing.F) {
 	pad := func(b []byte) []byte { return append(b, make([]byte, slotSize-len(b))...) }
-	f.Add(pad(marshal(7, []byte("checkpoint"))))
+	f.Add(pad(marshal(7, []byte("checkpoint"), nil)))
+	f.Add(pad(marshal(7, []byte("checkpoint"), []byte("tail"))))
+	f.Add(pad(marshal(7, []byte("checkpoint"), []byte{})))
 	f.Add(make([]byte, slotSize))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		gen, checkpoint, ok := unmarshal(b)
-		if ok && !bytes.HasPrefix(b, marshal(gen, checkpoint)) {
+		x, ok := unmarshal(b)
+		if ok && !bytes.HasPrefix(b, marshal(x.gen, x.checkpoint, x.tail)) {
 			t.Error("a slot is read as another")
 		}
 	})

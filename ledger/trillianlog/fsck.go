@@ -113,7 +113,9 @@ type fsck struct {
 	tree   int64
 	root   types.LogRootV1
 
-	signed []signedSize // checkpoints that the entries must lead to
+	signed []signedSize      // checkpoints that the entries must lead to
+	ahead  *proof.Checkpoint // a head ahead of the store, with its tail
+	tail   []byte
 	chunks []chunkResult
 	levels [][]tlog.Hash // levels[t]: all complete nodes of tree level 8t, t >= 1
 	bad    []badTile
@@ -169,19 +171,19 @@ func (f *fsck) readSigned() error {
 	for _, h := range []struct{ what, dir string }{
 		{"head", f.cfg.HeadDir}, {"published", sequence.PublishedDir(f.cfg.FS, f.cfg.HeadDir)},
 	} {
-		note, torn, err := head.Read(h.dir, f.cfg.FS)
+		note, tail, torn, err := head.ReadTail(h.dir, f.cfg.FS)
 		if err != nil && !errors.Is(err, head.ErrUnreadable) {
 			return err
 		}
 		if torn {
 			f.report.add(h.what, 0, 0, "二つの写しのうち一つが壊れています。", "One of its two copies is damaged.")
 		}
-		f.addSigned(h.what, note)
+		f.addSigned(h.what, note, tail)
 	}
 	return nil
 }
 
-func (f *fsck) addSigned(what string, note []byte) {
+func (f *fsck) addSigned(what string, note, tail []byte) {
 	if note == nil {
 		if what == "head" && f.root.TreeSize > 1 {
 			f.report.add(what, 0, 0, "ヘッドがありません。", "There is no head.")
@@ -197,11 +199,29 @@ func (f *fsck) addSigned(what string, note []byte) {
 	switch {
 	case err != nil:
 		f.report.add(what, 0, 0, "チェックポイントが読み取れません。", "The checkpoint can't be read or isn't signed by this log.")
+	case cp.Size > f.root.TreeSize && tail != nil:
+		f.ahead, f.tail = cp, tail
 	case cp.Size > f.root.TreeSize:
-		f.report.add(what, 0, cp.Size, fmt.Sprintf("署名済みは %d 件ですが、記録は %d 件しかありません。", cp.Size, f.root.TreeSize),
-			fmt.Sprintf("%d entries were signed for, but there are only %d.", cp.Size, f.root.TreeSize))
+		f.addBehind(what, cp.Size)
 	default:
 		f.signed = append(f.signed, signedSize{what, cp.Size, cp.Root})
+	}
+}
+
+func (f *fsck) addBehind(what string, signed uint64) {
+	f.report.add(what, 0, signed, fmt.Sprintf("署名済みは %d 件ですが、記録は %d 件しかありません。", signed, f.root.TreeSize),
+		fmt.Sprintf("%d entries were signed for, but there are only %d.", signed, f.root.TreeSize))
+}
+
+// checkAhead looks at a head that is ahead of the store, as a crash may leave
+// it: the next start writes the missing batch again from the head's tail, if
+// that leads from these entries to what was signed.
+func (f *fsck) checkAhead() {
+	if f.ahead == nil {
+		return
+	}
+	if _, err := sequence.Redo(f.tail, f.ahead, f.root.TreeSize, f.hashes); err != nil {
+		f.addBehind("head", f.ahead.Size)
 	}
 }
 
@@ -212,6 +232,7 @@ func (f *fsck) run(ctx context.Context) error {
 	if err := f.checkUpper(); err != nil {
 		return err
 	}
+	f.checkAhead()
 	sound, err := f.checkRoots()
 	if err != nil {
 		return err

@@ -208,27 +208,30 @@ func (f *fsck) checkUpper() error {
 
 // rootAt computes the root of the first n entries from what was hashed.
 func (f *fsck) rootAt(n uint64) (tlog.Hash, error) {
-	return tlog.TreeHash(int64(n), tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
-		out := make([]tlog.Hash, len(indexes))
-		for i, x := range indexes {
-			level, at := tlog.SplitStoredHashIndex(x)
-			t, height := level/pebblestore.TileHeight, level%pebblestore.TileHeight
-			first, count := uint64(at)<<height, 1<<height
-			var nodes []tlog.Hash
-			if t == 0 {
-				tile := first / pebblestore.TileWidth
-				const step = chunkTiles
-				nodes, first = f.chunks[tile/step].kept[tile], first%pebblestore.TileWidth
-			} else if t < len(f.levels) {
-				nodes = f.levels[t]
-			}
-			if first+uint64(count) > uint64(len(nodes)) {
-				return nil, fmt.Errorf("node %d/%d was not computed", level, at)
-			}
-			out[i] = tileRoot(nodes[first : first+uint64(count)])
+	return tlog.TreeHash(int64(n), tlog.HashReaderFunc(f.hashes))
+}
+
+// hashes returns nodes of the tree from what was hashed.
+func (f *fsck) hashes(indexes []int64) ([]tlog.Hash, error) {
+	out := make([]tlog.Hash, len(indexes))
+	for i, x := range indexes {
+		level, at := tlog.SplitStoredHashIndex(x)
+		t, height := level/pebblestore.TileHeight, level%pebblestore.TileHeight
+		first, count := uint64(at)<<height, 1<<height
+		var nodes []tlog.Hash
+		if t == 0 {
+			tile := first / pebblestore.TileWidth
+			const step = chunkTiles
+			nodes, first = f.chunks[tile/step].kept[tile], first%pebblestore.TileWidth
+		} else if t < len(f.levels) {
+			nodes = f.levels[t]
 		}
-		return out, nil
-	}))
+		if first+uint64(count) > uint64(len(nodes)) {
+			return nil, fmt.Errorf("node %d/%d was not computed", level, at)
+		}
+		out[i] = tileRoot(nodes[first : first+uint64(count)])
+	}
+	return out, nil
 }
 
 // checkIndex compares the index by writer and number with the entries.

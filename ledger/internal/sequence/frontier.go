@@ -14,6 +14,21 @@ type Frontier struct {
 	peaks [64]tlog.Hash
 }
 
+// FrontierAt reads the right edge of a tree of this size.
+func FrontierAt(size uint64, hashes tlog.HashReaderFunc) (Frontier, error) {
+	f := Frontier{Size: size}
+	for k := range 64 {
+		if size>>k&1 == 1 {
+			h, err := hashes([]int64{tlog.StoredHashIndex(k, int64(size>>k)-1)})
+			if err != nil {
+				return f, err
+			}
+			f.peaks[k] = h[0]
+		}
+	}
+	return f, nil
+}
+
 // Growth is a tree grown by one batch of leaves, with all that is needed to
 // prove the new leaves without reading anything. It is immutable.
 type Growth struct {

@@ -2,6 +2,7 @@ package sequence
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 
 	"golang.org/x/mod/sumdb/note"
@@ -119,7 +120,7 @@ func (l *Log) prepare(c *commit) {
 func (l *Log) admit(c *commit, r *Request) error {
 	indexes := make([]uint64, len(r.entries))
 	fresh := c.Entries
-	ahead := map[string]uint64{} // numbers that this request adds
+	var ahead map[string]uint64 // numbers that this request adds
 	for i, p := range r.entries {
 		by, seq := p.Parsed.By, p.Parsed.Seq
 		next := l.next[by] + ahead[by]
@@ -135,6 +136,9 @@ func (l *Log) admit(c *commit, r *Request) error {
 		default:
 			indexes[i] = c.First + uint64(len(fresh))
 			fresh = append(fresh, p)
+			if ahead == nil {
+				ahead = map[string]uint64{}
+			}
 			ahead[by]++
 		}
 	}
@@ -258,7 +262,10 @@ func (l *Log) finish() {
 	}
 }
 
+// settle returns when the batch and the head over it are on disk.
 func (l *Log) settle(c *commit) error {
+	last := l.committed.Load()
+	head := l.moveBeside(c, last)
 	var err error
 	if c.wait != nil {
 		err = c.wait()
@@ -266,26 +273,41 @@ func (l *Log) settle(c *commit) error {
 	if err == nil {
 		err = l.failed()
 	}
-	if err != nil {
-		return l.fail(err)
-	}
-	last := l.committed.Load()
-	if c.Growth == nil {
+	if err == nil && c.Growth == nil {
 		c.tip = *last // everything asked for was logged before
 		return nil
 	}
-	if c.tip.checkpoint == nil {
-		if c.tip.checkpoint, err = l.sign(c.tip.size, c.Growth.Root()); err != nil {
-			return l.fail(err)
+	if err == nil && c.tip.checkpoint == nil {
+		c.tip.checkpoint, err = l.sign(c.tip.size, c.Growth.Root())
+	}
+	if err == nil && head == nil {
+		var old []byte
+		if last != nil {
+			old = last.checkpoint
 		}
+		err = l.head.Swap(old, c.tip.checkpoint)
 	}
-	var old []byte
-	if last != nil {
-		old = last.checkpoint
+	if head != nil {
+		err = errors.Join(err, <-head)
 	}
-	if err := l.head.Swap(old, c.tip.checkpoint); err != nil {
+	if err != nil {
 		return l.fail(err)
 	}
 	l.committed.Store(&c.tip)
 	return nil
+}
+
+// moveBeside begins to move the head while the store still writes, when the
+// batch fits into the head; nil when it doesn't.
+func (l *Log) moveBeside(c *commit, last *tip) <-chan error {
+	if last == nil || c.tip.checkpoint == nil || last.size != c.First || l.failed() != nil {
+		return nil
+	}
+	tail := tailOf(&c.Batch, c.tip.checkpoint)
+	if tail == nil {
+		return nil
+	}
+	done := make(chan error, 1)
+	go func() { done <- l.head.SwapTail(last.checkpoint, c.tip.checkpoint, tail) }()
+	return done
 }

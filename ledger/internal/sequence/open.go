@@ -50,6 +50,9 @@ func (l *Log) check(ctx context.Context) (Root, error) {
 	if root.Nanos > 0 {
 		l.clock.After(root.Nanos)
 	}
+	if root, err = l.redo(ctx, root); err != nil {
+		return root, err
+	}
 	if err := l.checkHead(root); err != nil {
 		return root, err
 	}

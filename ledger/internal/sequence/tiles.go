@@ -47,18 +47,7 @@ func Hashes(indexes []int64, tile func(level uint, index uint64) ([]byte, error)
 
 // Edge reads the right edge of a tree of this size from tiles.
 func Edge(size uint64, tile func(level uint, index uint64) ([]byte, error)) (Frontier, error) {
-	f := Frontier{Size: size}
-	for k := range 64 {
-		if size>>k&1 == 0 {
-			continue
-		}
-		h, err := Hashes([]int64{tlog.StoredHashIndex(k, int64(size>>k)-1)}, tile)
-		if err != nil {
-			return f, err
-		}
-		f.peaks[k] = h[0]
-	}
-	return f, nil
+	return FrontierAt(size, func(indexes []int64) ([]tlog.Hash, error) { return Hashes(indexes, tile) })
 }
 
 // nodeOf computes the node over count hashes of a tile from offset on.

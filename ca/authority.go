@@ -76,6 +76,7 @@ type Config struct {
 	BaseURL    string           // http://host:port of CRL, OCSP and issuer certificate, as certificates name it
 	Decider    Decider
 	NoticeMode string        // entry.ModeReference or entry.ModeEcho: the mode of the link
+	LinkKeys   *LinkKeys     // sign the daily counts; nil: none are exchanged
 	CRLLife    time.Duration // nextUpdate − thisUpdate; 0 means 48 hours (lists are made daily, DOMAIN 6.5)
 	Now        func() time.Time
 	Rand       io.Reader    // for serials and record keys; crypto/rand.Reader in production
@@ -191,6 +192,9 @@ func newAuthority(cfg Config) (*Authority, error) {
 		return nil, errors.New("lists can't live for less than nothing")
 	case cfg.Profile.Role() != profile.Resident:
 		return nil, errors.New("needs a profile of residents' certificates")
+	}
+	if err := cfg.LinkKeys.check(); err != nil {
+		return nil, err
 	}
 	if cfg.CRLLife == 0 {
 		cfg.CRLLife = defaultCRLLife

@@ -6,10 +6,11 @@ import (
 	"strconv"
 )
 
-// Paths of the two messages between the link servers.
+// Paths of the messages between the link servers.
 const (
 	PathHolders = "/link/v1/holders" // M1
 	PathNotices = "/link/v1/notices" // M3
+	PathCounts  = "/link/v1/counts"  // the daily counts
 )
 
 // LinkUserAgent is the one User-Agent of the link servers.

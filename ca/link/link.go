@@ -5,7 +5,8 @@
 // else, answered by 204 when it is received (logged and acted on) and by 409
 // with a rule code when it is refused. Out goes M1, the daily list of holders:
 // store and forward, the oldest first, one at a time, again and again until
-// the register side answers 204.
+// the register side answers 204. Once a day the register's end states how much
+// has crossed, and this end counts for itself and counter-signs.
 //
 // The package moves bytes. What they may be is decided by package policy
 // through package ca, and nothing leaves or is acted on before the ledger holds
@@ -33,9 +34,10 @@ import (
 	"github.com/sukashi-project/sukashi/policy/notice"
 )
 
-// Receiver takes in notices; *ca.Authority is one.
+// Receiver takes in notices and the daily counts; *ca.Authority is one.
 type Receiver interface {
 	ReceiveNotice(ctx context.Context, raw []byte, from ca.Arrival) (*ca.Outcome, error)
+	ReceiveCounts(ctx context.Context, raw []byte, from ca.Arrival) ([]byte, error)
 }
 
 var errForbidden = say.New("link.forbidden", "この連携の相手ではありません。", "You are not the other end of this link.")
@@ -63,7 +65,38 @@ func Handler(r Receiver, identify func(*http.Request) (name string, ok bool)) (h
 		}
 		answer(w, req, r, raw, ca.Arrival{Sender: role(name), Metadata: policy.RequestMetadata(req)})
 	}).Methods(http.MethodPost)
+	m.HandleFunc(policy.PathCounts, func(w http.ResponseWriter, req *http.Request) { serveCounts(w, req, r, identify) }).Methods(http.MethodPost)
 	return m, nil
+}
+
+// maxCounts bounds a statement of counts; a true one has less than half.
+const maxCounts = 2048
+
+// serveCounts answers POST /link/v1/counts with the counter-signed entry: 200
+// when both ends count the same, 409 when not.
+func serveCounts(w http.ResponseWriter, req *http.Request, r Receiver, identify func(*http.Request) (string, bool)) {
+	name, ok := identify(req)
+	if !ok || name != entry.ByRegisterLink {
+		problem.Write(w, req, http.StatusForbidden, errForbidden)
+		return
+	}
+	raw, err := io.ReadAll(io.LimitReader(req.Body, maxCounts+1))
+	if err != nil || len(raw) > maxCounts {
+		problem.Write(w, req, http.StatusConflict, ca.ErrCounts)
+		return
+	}
+	b, err := r.ReceiveCounts(req.Context(), raw, ca.Arrival{Sender: entry.ByRegisterCounts, Metadata: policy.RequestMetadata(req)})
+	switch {
+	case err == nil:
+		w.Header().Set("Content-Type", policy.LinkContentType)
+		_, _ = w.Write(b)
+	case errors.Is(err, ca.ErrCounts), errors.Is(err, ca.ErrCountsDiffer), errors.Is(err, ca.ErrCountsOff):
+		problem.Write(w, req, http.StatusConflict, err)
+	case errors.Is(err, ca.ErrUncertain), errors.Is(err, ca.ErrClosed):
+		problem.Write(w, req, http.StatusServiceUnavailable, err)
+	default:
+		problem.Write(w, req, http.StatusInternalServerError, err)
+	}
 }
 
 // role maps a TLS name to the role whose sequence notices have.

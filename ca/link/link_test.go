@@ -32,6 +32,11 @@ func (r *receiver) ReceiveNotice(_ context.Context, raw []byte, from ca.Arrival)
 	return &ca.Outcome{}, r.err
 }
 
+func (r *receiver) ReceiveCounts(_ context.Context, raw []byte, from ca.Arrival) ([]byte, error) {
+	r.raw, r.from = raw, from
+	return []byte("counter-signed"), r.err
+}
+
 func post(t *testing.T, url, name string, body []byte) (int, error) {
 	t.Helper()
 	req, err := http.NewRequest(http.MethodPost, url+policy.PathNotices, bytes.NewReader(body))

@@ -171,6 +171,10 @@ func (t *teller) writeMaterial(ctx context.Context, out string) error {
 	if err != nil {
 		return err
 	}
+	links, err := t.w.LinkKeys().Marshal()
+	if err != nil {
+		return err
+	}
 	var lines, keys bytes.Buffer
 	for _, l := range j.Lines {
 		fmt.Fprintf(&lines, "%d %s\n", l.Index, l.TBS)
@@ -178,7 +182,7 @@ func (t *teller) writeMaterial(ctx context.Context, out string) error {
 	for _, k := range t.w.Members.Keys {
 		fmt.Fprintln(&keys, base64.StdEncoding.EncodeToString(k))
 	}
-	for name, b := range map[string][]byte{"signing.journal": lines.Bytes(), "council.keys": keys.Bytes(),
+	for name, b := range map[string][]byte{"signing.journal": lines.Bytes(), "link.keys": links, "council.keys": keys.Bytes(),
 		"policy/shipped.bundle": t.w.Rules.Bundle.Bytes, "policy/shipped.proof": t.w.Rules.Proof} {
 		if err := os.WriteFile(filepath.Join(out, name), b, 0o644); err != nil {
 			return fmt.Errorf("couldn't write %s: %w", name, err)

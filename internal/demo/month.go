@@ -188,6 +188,9 @@ func (t *teller) oneDay(ctx context.Context, day int, sum *tally) error {
 		return err
 	}
 	sum.crls += len(crls)
+	if _, err := t.w.CloseDay(ctx); err != nil {
+		return err
+	}
 	_, err = t.w.Publish(ctx)
 	return err
 }

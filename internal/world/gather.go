@@ -44,7 +44,7 @@ func (w *World) Gather(ctx context.Context) (audit.Source, error) {
 		Log: c, Checkpoint: cp, Policy: w.Ledger.Policy,
 		Issuers:      []audit.File{{Name: "issuer.pem", Bytes: w.CA.Ceremony.Issuer}},
 		Certificates: w.Certificates(), CRLs: w.Lists(), OCSP: w.Answers(ctx), Journal: journal,
-		Council: w.Members.Keys, Threshold: len(w.Members.Keys), Proofs: []audit.File{{Name: "policy/shipped.proof", Bytes: w.Rules.Proof}},
+		Links: w.LinkKeys(), Council: w.Members.Keys, Threshold: len(w.Members.Keys), Proofs: []audit.File{{Name: "policy/shipped.proof", Bytes: w.Rules.Proof}},
 		Replay: replayer.Replay, Receipt: c.Proof,
 	}, nil
 }

@@ -56,7 +56,7 @@ func (w *World) joinLinks(ctx context.Context) error {
 	n := w.Juki
 	n.Link, err = link.New(link.Config{Engine: n.Office.Matching, Register: n.Office.Register, Log: log, Decider: n.Decider,
 		Mode: w.NoticeMode, Client: zone.Peers{w.roots[zone.LGWAN]}.Client(cert, time.Minute), URL: w.CA.LinkURL,
-		Peer: peerIn(zone.Peers{w.roots[zone.LGWAN]}, zone.LGWAN), Now: w.Now, Logger: w.Logger})
+		Peer: peerIn(zone.Peers{w.roots[zone.LGWAN]}, zone.LGWAN), Keys: w.links.ofRegister(), Now: w.Now, Logger: w.Logger})
 	if err != nil {
 		return err
 	}

@@ -47,8 +47,8 @@ type LedgerNode struct {
 // writers maps TLS identities to the role identifiers that each may write as.
 var writers = map[zone.Identity][]string{
 	// CAServer and JukiLinkServer are one process of the authority.
-	{Zone: zone.LGWAN, Name: entry.ByCA}:          {entry.ByCA, entry.ByCALink},
-	{Zone: zone.Juki, Name: entry.ByRegisterLink}: {entry.ByRegisterLink, entry.ByNoticeSender},
+	{Zone: zone.LGWAN, Name: entry.ByCA}:          {entry.ByCA, entry.ByCALink, entry.ByCACounts},
+	{Zone: zone.Juki, Name: entry.ByRegisterLink}: {entry.ByRegisterLink, entry.ByNoticeSender, entry.ByRegisterCounts},
 	{Zone: zone.Open, Name: nameCouncil}:          {entry.ByCouncil},
 	{Zone: zone.Open, Name: nameOperator}:         {entry.ByOperator},
 }

@@ -111,13 +111,22 @@ func (w *World) Publish(ctx context.Context) ([]byte, error) { return w.Ledger.E
 // would, without the register's sender: what a tampered sender could do. It
 // returns the server's refusal, nil if the bytes were received.
 func (w *World) RawNotice(ctx context.Context, body []byte) error {
+	return w.rawPost(ctx, policy.PathNotices, body)
+}
+
+// RawCounts is RawNotice for a statement of the daily counts.
+func (w *World) RawCounts(ctx context.Context, body []byte) error {
+	return w.rawPost(ctx, policy.PathCounts, body)
+}
+
+func (w *World) rawPost(ctx context.Context, path string, body []byte) error {
 	cert, err := w.roots[zone.Juki].Issue(entry.ByRegisterLink, w.Now(), w.Rand)
 	if err != nil {
 		return err
 	}
 	c := zone.Peers{w.roots[zone.LGWAN]}.Client(cert, time.Minute)
 	defer c.CloseIdleConnections()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.CA.LinkURL+policy.PathNotices, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.CA.LinkURL+path, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
@@ -147,4 +156,14 @@ func (w *World) CAWriter(ctx context.Context) (*ledger.Writer, error) {
 func (w *World) ShadowKey(log *proof.Policy, journal string) (keystore.Key, error) {
 	return keystore.OpenSoftware(keystore.SoftwareConfig{Path: filepath.Join(w.Dirs.CA, "keys", keystore.RoleIssuer+".key"),
 		Passphrase: []byte(passphrase), Gate: keystore.GateConfig{Log: log, Journal: journal, Now: w.Now}})
+}
+
+// OperatorWriter is the operator's own door to the ledger: announced tests and
+// what the intrusion detection of the network operation centres reports.
+func (w *World) OperatorWriter(ctx context.Context) (*ledger.Writer, error) {
+	log, err := w.ledgerClient(zone.Open, nameOperator)
+	if err != nil {
+		return nil, err
+	}
+	return ledger.NewWriter(ctx, log, entry.ByOperator, w.Now)
 }

@@ -69,6 +69,7 @@ type World struct {
 
 	servers servers
 	roots   map[zone.Zone]*zone.Root
+	links   linkKeys
 	closing sync.Once
 	closed  error // what the first Close returned
 }
@@ -118,7 +119,7 @@ func (w *World) open(ctx context.Context) error {
 		}
 		w.roots[z] = root
 	}
-	for _, step := range []func(context.Context) error{w.openLedger, w.approvePolicy, w.openCA, w.openJuki, w.joinLinks} {
+	for _, step := range []func(context.Context) error{w.makeLinkKeys, w.openLedger, w.approvePolicy, w.openCA, w.openJuki, w.joinLinks} {
 		if err := step(ctx); err != nil {
 			return err
 		}

@@ -12,6 +12,8 @@
 //   - Outages of the link, the ledger or the CA side only delay: what is due
 //     waits on disk. The caller drives attempts with Flush or Run; the time
 //     between them grows up to a bound.
+//   - At the end of a day it states how much has crossed, signed, and the CA
+//     side counts for itself and counter-signs; both are in the ledger.
 //   - What the sender's policy or the CA side refuses is recorded and waits
 //     for a person.
 //   - A ledger that is older than the outbox, or that holds a notice which no

@@ -50,6 +50,9 @@ type Config struct {
 	// which each list is checked for.
 	Issued func(ctx context.Context, ordinal uint64) (bool, error)
 
+	// Keys sign the daily counts; nil: none are exchanged.
+	Keys *Keys
+
 	MaxList int64         // largest M1 in bytes; 0: holders.MaxSize
 	MinWait time.Duration // wait after the first failure; 0: 1 s
 	MaxWait time.Duration // longest wait; 0: 5 min
@@ -67,12 +70,15 @@ const (
 	CodePeer        = "link.peer"        // the client may not use this address
 	CodeSize        = "link.size"        // the body is too large
 	CodeConflict    = "link.conflict"    // another list with this sequence was taken in
+	CodeDiffer      = "link.differ"      // the CA side counts differently, or did not sign
+	CodeOff         = "link.off"         // no daily counts are exchanged
 )
 
 // Server is the CALinkServer. Safe for concurrent use.
 type Server struct {
 	c       Config
 	notices string // address for M3
+	counts  string // address for the daily counts
 
 	receive sync.Mutex   // one M1 at a time
 	refused entry.Digest // guarded by receive: the newest refused list and why
@@ -103,6 +109,9 @@ func New(c Config) (*Server, error) {
 	if err != nil || u.Scheme != "https" || u.Host == "" {
 		return nil, errors.New("the CA side's link server needs an https address")
 	}
+	if err := c.Keys.check(); err != nil {
+		return nil, err
+	}
 	if c.MaxList == 0 {
 		c.MaxList = holders.MaxSize
 	}
@@ -115,7 +124,7 @@ func New(c Config) (*Server, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
-	return &Server{c: c, notices: u.JoinPath(policy.PathNotices).String(), wake: make(chan struct{}, 1)}, nil
+	return &Server{c: c, notices: u.JoinPath(policy.PathNotices).String(), counts: u.JoinPath(policy.PathCounts).String(), wake: make(chan struct{}, 1)}, nil
 }
 
 // Wake makes Run look at the outbox at once. It never blocks.

@@ -1,13 +1,18 @@
 package audit
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/rsa"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
+	"encoding/pem"
+	"errors"
 	"fmt"
 	"time"
 
+	"github.com/sukashi-project/sukashi/internal/say"
 	"github.com/sukashi-project/sukashi/ledger/entry"
 )
 
@@ -17,6 +22,43 @@ type LinkKeys struct {
 	Register *rsa.PublicKey // CALinkServer, the register's end
 	CA       *rsa.PublicKey // JukiLinkServer, the CA's end
 }
+
+// Marshal returns the keys as two PEM blocks, the register's end first.
+func (k *LinkKeys) Marshal() ([]byte, error) {
+	var out []byte
+	for _, pub := range []*rsa.PublicKey{k.Register, k.CA} {
+		der, err := x509.MarshalPKIXPublicKey(pub)
+		if err != nil {
+			return nil, errors.New("couldn't encode a key of the link")
+		}
+		out = append(out, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})...)
+	}
+	return out, nil
+}
+
+// ParseLinkKeys reads what Marshal writes.
+func ParseLinkKeys(b []byte) (*LinkKeys, error) {
+	k := &LinkKeys{}
+	for _, pub := range []**rsa.PublicKey{&k.Register, &k.CA} {
+		block, rest := pem.Decode(b)
+		if block == nil || block.Type != "PUBLIC KEY" {
+			return nil, errLinkKeys
+		}
+		parsed, err := x509.ParsePKIXPublicKey(block.Bytes)
+		key, ok := parsed.(*rsa.PublicKey)
+		if err != nil || !ok {
+			return nil, errLinkKeys
+		}
+		*pub, b = key, rest
+	}
+	if len(bytes.TrimSpace(b)) > 0 {
+		return nil, errLinkKeys
+	}
+	return k, nil
+}
+
+var errLinkKeys = say.New("audit.link-keys", "連携の両側の鍵のファイルを読み取れません。", "The file with the keys of the link's two ends can't be read.").
+	Hint("登録側、認証局側の順に、RSA公開鍵を二つ並べたPEMファイルです。", "It is a PEM file of two RSA public keys: the register's end's, then the CA's end's.")
 
 // countState is what the statements of the daily counts have told so far.
 type countState struct {

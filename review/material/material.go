@@ -16,6 +16,7 @@
 //	DIR/policy/*.bundle   the bundles that decided, side by side
 //	DIR/policy/*.proof    their proof certificates
 //	DIR/council.keys      base64 Ed25519 keys, one a line
+//	DIR/link.keys         PEM, RSA public keys of the link's two ends
 //
 // The files are believed in nothing; package audit checks them all against the
 // log, and the log against its signatures.
@@ -71,6 +72,13 @@ func Read(ctx context.Context, dir string) (audit.Source, error) {
 		return src, err
 	}
 	src.Threshold = len(src.Council)
+	if b, err := may(dir, "link.keys"); err != nil {
+		return src, err
+	} else if b != nil {
+		if src.Links, err = audit.ParseLinkKeys(b); err != nil {
+			return src, err
+		}
+	}
 	return src, decisions(ctx, dir, &src)
 }
 

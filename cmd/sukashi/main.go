@@ -84,6 +84,7 @@ func newRoot(a *app) *cobra.Command {
 			return nil
 		},
 	}
+	root.AddCommand(newJuki(a))
 	root.PersistentFlags().StringVar(&a.langFlag, "lang", "ja", "ja | en")
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(newDemo(a), newVerify(a), newReview(a), newPolicy(a), newLedger(a), newServe(a))

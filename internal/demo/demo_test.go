@@ -73,8 +73,11 @@ func TestCanary(t *testing.T) {
 		t.Fatal(err)
 	}
 	hits := res.Hits
+	if b := rec.got["business-subsystem"]; b == nil || len(net.Scan("M2", b.Bytes())) == 0 {
+		t.Error("no change came from a terminal to the business subsystem: the search would find nothing anywhere")
+	}
 	for server, b := range rec.got {
-		if server != "ca-link-server" { // the register's own server
+		if server != "ca-link-server" && server != "business-subsystem" { // the register's own servers
 			hits = append(hits, net.Scan("taken by "+server, b.Bytes())...)
 		}
 	}

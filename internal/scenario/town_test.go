@@ -198,7 +198,9 @@ func (v *town) explain(seq uint64, h *holder) {
 	v.t.Helper()
 	rec, err := v.w.CA.Registry.Get(h.Ordinal)
 	must(v.t, err)
-	v.opened[seq] = audit.Opening{Notice: seq, Ordinal: h.Ordinal, Key: rec.Key}
+	salt, err := rec.Key.HolderSalt(seq)
+	must(v.t, err)
+	v.opened[seq] = audit.Opening{Notice: seq, Ordinal: h.Ordinal, Salt: salt}
 }
 
 // change takes one change into the register; it is matched at once.

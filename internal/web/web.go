@@ -18,7 +18,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/sukashi-project/sukashi/internal/jtext"
+	"github.com/sukashi-project/sukashi/internal/frame"
 	"github.com/sukashi-project/sukashi/internal/say"
 	"github.com/sukashi-project/sukashi/ledger"
 	"github.com/sukashi-project/sukashi/ledger/entry"
@@ -53,7 +53,7 @@ func Handler(c Config) (http.Handler, error) {
 	if c.Reader == nil || c.Policy == nil || c.Check == nil || c.Report == nil || c.Now == nil {
 		return nil, errors.New("the pages need a reader, a policy, a check, a report and a clock")
 	}
-	t, err := template.New("").ParseFS(files, "pages/*.html")
+	t, err := frame.Templates(files, "pages/*.html")
 	if err != nil {
 		return nil, err
 	}
@@ -64,65 +64,22 @@ func Handler(c Config) (http.Handler, error) {
 	mux.HandleFunc("GET /agency", p.agencyForm)
 	mux.HandleFunc("POST /agency", p.agencyCheck)
 	mux.HandleFunc("GET /council", p.council)
-	return http.NewCrossOriginProtection().Handler(secured(mux)), nil
+	return frame.Secured(mux), nil
 }
 
-// secured sets the headers of a page that loads nothing and runs nothing.
-func secured(h http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		head := w.Header()
-		head.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
-		head.Set("X-Content-Type-Options", "nosniff")
-		head.Set("Referrer-Policy", "no-referrer")
-		head.Set("Cache-Control", "no-store")
-		h.ServeHTTP(w, r)
-	})
+var nav = []frame.Link{
+	{Path: "/", Text: say.Text{JA: "ログのいま", EN: "The log now"}},
+	{Path: "/portal", Text: say.Text{JA: "証明書の状態", EN: "Status of a certificate"}},
+	{Path: "/agency", Text: say.Text{JA: "申請の検証", EN: "Check an application"}},
+	{Path: "/council", Text: say.Text{JA: "審議会の報告書", EN: "Council report"}},
 }
 
-// view is what every template gets.
-type view struct {
-	Lang  say.Lang
-	Path  string
-	Title string
-	Data  any
-	Error string
-	Hint  string
-}
-
-// Time writes a moment as the reader's clock shows it: Japanese time.
-func (v view) Time(t time.Time) string {
-	t = t.In(jtext.JST())
-	if v.Lang == say.English {
-		return t.Format("2006-01-02 15:04:05") + " JST"
-	}
-	return t.Format("2006年1月2日 15時04分05秒") + "(日本時間)"
-}
-
-// T chooses the sentence of the page's language.
-func (v view) T(ja, en string) string { return say.Text{JA: ja, EN: en}.In(v.Lang) }
-
-func lang(r *http.Request) say.Lang {
-	if l, ok := say.ParseLang(r.FormValue("lang")); ok {
-		return l
-	}
-	return say.Japanese
-}
+var foot = say.Text{JA: "試験用の鍵で動くデモです。本番の証明書ではありません。登場する住民はすべて架空です。",
+	EN: "A demo with test keys. No certificate here is real, and all residents are invented."}
 
 func (p *pages) render(w http.ResponseWriter, r *http.Request, name string, title say.Text, data any, err error) {
-	v := view{Lang: lang(r), Path: r.URL.Path, Data: data}
-	v.Title = title.In(v.Lang)
-	if err != nil {
-		var known *say.Error
-		if !errors.As(err, &known) {
-			known = say.New("internal", "いまは表示できません。", "This can't be shown now.").
-				Hint("少し待ってから、もう一度開いてください。", "Wait a moment and open it again.")
-		}
-		v.Error, v.Hint = known.Text.In(v.Lang), known.Hints.In(v.Lang)
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	if err := p.tmpl.ExecuteTemplate(w, name, v); err != nil {
-		http.Error(w, "couldn't draw the page", http.StatusInternalServerError)
-	}
+	l := frame.Lang(r)
+	frame.Render(w, p.tmpl, name, frame.View{Lang: l, Path: r.URL.Path, Title: title.In(l), Data: data, Nav: nav, Foot: foot}, err)
 }
 
 type home struct {

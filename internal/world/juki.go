@@ -3,11 +3,15 @@ package world
 import (
 	"context"
 	"net/http"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/sukashi-project/sukashi/internal/zone"
 	"github.com/sukashi-project/sukashi/juki"
+	"github.com/sukashi-project/sukashi/juki/desk"
 	"github.com/sukashi-project/sukashi/juki/link"
+	"github.com/sukashi-project/sukashi/juki/register"
 	"github.com/sukashi-project/sukashi/ledger/entry"
 	"github.com/sukashi-project/sukashi/policy"
 )
@@ -19,18 +23,30 @@ type JukiNode struct {
 	Link    *link.Server
 	Decider *policy.Decider
 	URL     string // CALinkServer, mTLS
+	// BusinessURL is the business subsystem, which only zone juki reaches:
+	// changes (M2) from the town halls' terminals, and the officer's pages.
+	BusinessURL string
 
-	mux *http.ServeMux
+	mux       *http.ServeMux
+	mu        sync.Mutex
+	terminals map[string]*http.Client // by municipality
 }
 
+// MatchingOfficer is the TLS name and operator id of the demo's officer who
+// decides about unclear matches.
+const MatchingOfficer = "matching-01"
+
 func (w *World) openJuki(ctx context.Context) error {
-	n := &JukiNode{mux: http.NewServeMux()}
+	n := &JukiNode{mux: http.NewServeMux(), terminals: map[string]*http.Client{}}
 	w.Juki = n
 	var err error
 	if n.Decider, err = w.decider(ctx); err != nil {
 		return err
 	}
 	if n.Office, err = juki.Open(juki.Config{Dir: w.Dirs.Juki, Now: w.Now}); err != nil {
+		return err
+	}
+	if err := w.serveBusiness(n); err != nil {
 		return err
 	}
 	cert, err := w.roots[zone.Juki].Issue(entry.ByRegisterLink, w.Now(), w.Rand)
@@ -40,6 +56,60 @@ func (w *World) openJuki(ctx context.Context) error {
 	// The only foreign root that this server hears is the CA side's.
 	n.URL, err = w.servers.start(entry.ByRegisterLink, "", zone.Peers{w.roots[zone.LGWAN]}.Server(cert), n.mux)
 	return err
+}
+
+// serveBusiness starts the business subsystem's server, inside zone juki.
+func (w *World) serveBusiness(n *JukiNode) error {
+	own := zone.Peers{w.roots[zone.Juki]}
+	peer := peerIn(own, zone.Juki)
+	pages, err := desk.Handler(desk.Config{Queue: n.Office.Matching, Officer: func(r *http.Request) (string, bool) {
+		name, ok := peer(r)
+		return name, ok && name == MatchingOfficer
+	}})
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/queue", pages)
+	mux.Handle("/queue/", pages)
+	mux.Handle(juki.PathChanges, n.Office.ChangesHandler(func(r *http.Request) (string, bool) {
+		name, ok := peer(r)
+		code, terminal := strings.CutPrefix(name, terminalPrefix)
+		return code, ok && terminal
+	}))
+	cert, err := w.roots[zone.Juki].Issue("business-subsystem", w.Now(), w.Rand)
+	if err != nil {
+		return err
+	}
+	n.BusinessURL, err = w.servers.start("business-subsystem", "", own.Server(cert), mux)
+	return err
+}
+
+// terminalPrefix begins the TLS name of a municipality's JukiTerminal.
+const terminalPrefix = "juki-terminal-"
+
+// report sends changes to the business subsystem as the town hall's terminal
+// does (M2).
+func (w *World) report(ctx context.Context, events ...register.Event) error {
+	n := w.Juki
+	for _, e := range events {
+		n.mu.Lock()
+		c := n.terminals[e.Municipality]
+		if c == nil {
+			cert, err := w.roots[zone.Juki].Issue(terminalPrefix+e.Municipality, w.Now(), w.Rand)
+			if err != nil {
+				n.mu.Unlock()
+				return err
+			}
+			c = zone.Peers{w.roots[zone.Juki]}.Client(cert, time.Minute)
+			n.terminals[e.Municipality] = c
+		}
+		n.mu.Unlock()
+		if _, err := juki.Report(ctx, c, n.BusinessURL, e); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // joinLinks gives the two link servers each other's address. Each hears only

@@ -56,20 +56,20 @@ func (w *World) Happen(ctx context.Context, c people.Change) (done bool, err err
 	case people.MoveOut:
 		out := register.Event{Kind: register.MoveOut, Code: c.Before.Code, Municipality: c.Before.Municipality}
 		e.Kind = register.MoveIn
-		_, err = w.Juki.Office.Change(ctx, out, e)
+		err = w.report(ctx, out, e)
 	case people.ClericalCorrectionReverted:
 		var last uint64
 		if last, err = w.lastChange(c.Before.Code); err != nil {
 			return false, err
 		}
 		e.Kind, e.Reverts = register.Reversal, last
-		_, err = w.Juki.Office.Change(ctx, e)
+		err = w.report(ctx, e)
 	default:
 		e.Kind = kinds[c.Kind]
 		if c.Kind.Deletes() {
 			e.Attr, e.Municipality = people.Resident{}.Attr, c.Before.Municipality
 		}
-		_, err = w.Juki.Office.Change(ctx, e)
+		err = w.report(ctx, e)
 	}
 	if err != nil {
 		return false, fmt.Errorf("couldn't take in a %s: %w", c.Kind, err)

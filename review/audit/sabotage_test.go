@@ -86,6 +86,11 @@ var issueSabotages = []sabotage{
 		w.send(4, entry.ModeReference)
 		w.now = w.now.Add(time.Hour)
 	})},
+	{name: "a CA's clock that goes back", want: "LOG-8", do: after(func(w *world) {
+		w.now = w.now.Add(-time.Hour)
+		w.issue(nagano)
+		w.now = w.now.Add(time.Hour)
+	})},
 	{name: "a clock in the future", want: "LOG-8", early: time.Hour, do: story},
 	{name: "a fork: another log at an earlier size", want: "LOG-9", do: func(w *world) {
 		fork := newWorld(w.t)

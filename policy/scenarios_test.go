@@ -99,12 +99,12 @@ func TestScenario14And15NothingLeftToRevoke(t *testing.T) {
 // allowed, what anybody else adds is not.
 func TestMetadataAsServersSeeIt(t *testing.T) {
 	m := policy.Metadata{Method: http.MethodPost, Path: policy.PathNotices, Header: map[string][]string{
-		"Content-Type": {policy.LinkContentType}, "User-Agent": {policy.LinkUserAgent}, "Accept-Encoding": {"gzip"}, "Content-Length": {"68"}}}
+		"Content-Type": {policy.LinkContentType}, "User-Agent": {policy.LinkUserAgent}, "Accept-Encoding": {"gzip"}, "Content-Length": {"2048"}}}
 	if !m.Clean(policy.PathNotices, 68) {
 		t.Error("an honest request is not clean")
 	}
 	for name, change := range map[string]func(*policy.Metadata){
-		"length of another body": func(m *policy.Metadata) { m.Header["Content-Length"] = []string{"69"} },
+		"length of another body": func(m *policy.Metadata) { m.Header["Content-Length"] = []string{"68"} },
 		"no user agent":          func(m *policy.Metadata) { delete(m.Header, "User-Agent") },
 		"tracing":                func(m *policy.Metadata) { m.Header["Traceparent"] = []string{"00-" + strings.Repeat("a", 32)} },
 		"another path":           func(m *policy.Metadata) { m.Path = policy.PathHolders },

@@ -31,7 +31,7 @@ import (
 	"github.com/sukashi-project/sukashi/internal/say"
 	"github.com/sukashi-project/sukashi/ledger/entry"
 	"github.com/sukashi-project/sukashi/policy"
-	"github.com/sukashi-project/sukashi/policy/notice"
+	"github.com/sukashi-project/sukashi/policy/pad"
 )
 
 // Receiver takes in notices and the daily counts; *ca.Authority is one.
@@ -58,19 +58,17 @@ func Handler(r Receiver, identify func(*http.Request) (name string, ok bool)) (h
 			return
 		}
 		// One byte more than allowed is enough to be refused for its size.
-		raw, err := io.ReadAll(io.LimitReader(req.Body, notice.MaxSize+1))
+		wire, err := io.ReadAll(io.LimitReader(req.Body, pad.Fixed+1))
 		if err != nil {
 			problem.Write(w, req, http.StatusBadRequest, say.New("link.body", "要求を読み取れません。", "The request can't be read."))
 			return
 		}
-		answer(w, req, r, raw, ca.Arrival{Sender: role(name), Metadata: policy.RequestMetadata(req)})
+		raw, meta := policy.Arrived(req, wire)
+		answer(w, req, r, raw, ca.Arrival{Sender: role(name), Metadata: meta})
 	}).Methods(http.MethodPost)
 	m.HandleFunc(policy.PathCounts, func(w http.ResponseWriter, req *http.Request) { serveCounts(w, req, r, identify) }).Methods(http.MethodPost)
 	return m, nil
 }
-
-// maxCounts bounds a statement of counts; a true one has less than half.
-const maxCounts = 2048
 
 // serveCounts answers POST /link/v1/counts with the counter-signed entry: 200
 // when both ends count the same, 409 when not.
@@ -80,12 +78,13 @@ func serveCounts(w http.ResponseWriter, req *http.Request, r Receiver, identify 
 		problem.Write(w, req, http.StatusForbidden, errForbidden)
 		return
 	}
-	raw, err := io.ReadAll(io.LimitReader(req.Body, maxCounts+1))
-	if err != nil || len(raw) > maxCounts {
+	wire, err := io.ReadAll(io.LimitReader(req.Body, pad.Fixed+1))
+	if err != nil {
 		problem.Write(w, req, http.StatusConflict, ca.ErrCounts)
 		return
 	}
-	b, err := r.ReceiveCounts(req.Context(), raw, ca.Arrival{Sender: entry.ByRegisterCounts, Metadata: policy.RequestMetadata(req)})
+	raw, meta := policy.Arrived(req, wire)
+	b, err := r.ReceiveCounts(req.Context(), raw, ca.Arrival{Sender: entry.ByRegisterCounts, Metadata: meta})
 	switch {
 	case err == nil:
 		w.Header().Set("Content-Type", policy.LinkContentType)

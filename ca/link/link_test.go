@@ -18,6 +18,7 @@ import (
 	"github.com/sukashi-project/sukashi/ledger/entry"
 	"github.com/sukashi-project/sukashi/policy"
 	"github.com/sukashi-project/sukashi/policy/notice"
+	"github.com/sukashi-project/sukashi/policy/pad"
 )
 
 // receiver records what arrives and answers as told.
@@ -39,7 +40,7 @@ func (r *receiver) ReceiveCounts(_ context.Context, raw []byte, from ca.Arrival)
 
 func post(t *testing.T, url, name string, body []byte) (int, error) {
 	t.Helper()
-	req, err := http.NewRequest(http.MethodPost, url+policy.PathNotices, bytes.NewReader(body))
+	req, err := http.NewRequest(http.MethodPost, url+policy.PathNotices, bytes.NewReader(policy.Padded(policy.PathNotices, body)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +87,7 @@ func TestHandler(t *testing.T) {
 		t.Error("another server of the zone passes for the link server")
 	}
 	_, _ = post(t, srv.URL, entry.ByRegisterLink, bytes.Repeat([]byte{'9'}, 1<<20))
-	if len(r.raw) != notice.MaxSize+1 {
+	if len(r.raw) != pad.Fixed+1 {
 		t.Errorf("took %d bytes", len(r.raw))
 	}
 	for want, err := range map[int]error{
@@ -158,7 +159,8 @@ func (r *register) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		problem.Write(w, req, r.status, say.New("H203", "あ", "a"))
 		return
 	}
-	if !policy.RequestMetadata(req).Clean(policy.PathHolders, len(b)) {
+	b, meta := policy.Arrived(req, b)
+	if !meta.Clean(policy.PathHolders, len(b)) {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}

@@ -89,7 +89,7 @@ func (s *Sender) Flush(ctx context.Context) error {
 }
 
 func (s *Sender) post(ctx context.Context, message []byte) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.cfg.URL+policy.PathHolders, bytes.NewReader(message))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.cfg.URL+policy.PathHolders, bytes.NewReader(policy.Padded(policy.PathHolders, message)))
 	if err != nil {
 		return err
 	}

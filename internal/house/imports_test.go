@@ -52,7 +52,7 @@ only internal/token                        : ca/registry ca/keystore ca/keystore
 
 # Formats and mathematics run in a browser.
 pure ledger/entry ledger/commitment ledger/proof ledger/status
-pure policy/notice policy/holders policy/transfer policy/catalogue policy/grammar internal/attr internal/say
+pure policy/notice policy/holders policy/pad policy/transfer policy/catalogue policy/grammar internal/attr internal/say
 `
 
 // impure are the standard library's doors to the outside.

@@ -126,7 +126,7 @@ func (w *World) rawPost(ctx context.Context, path string, body []byte) error {
 	}
 	c := zone.Peers{w.roots[zone.LGWAN]}.Client(cert, time.Minute)
 	defer c.CloseIdleConnections()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.CA.LinkURL+path, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.CA.LinkURL+path, bytes.NewReader(policy.Padded(path, body)))
 	if err != nil {
 		return err
 	}

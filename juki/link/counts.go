@@ -191,7 +191,7 @@ func (s *Server) exchange(ctx context.Context, sent *entry.CountsSent, b []byte)
 const maxAnswer = 4096
 
 func (s *Server) postCounts(ctx context.Context, b []byte) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.counts, bytes.NewReader(b))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.counts, bytes.NewReader(policy.Padded(policy.PathCounts, b)))
 	if err != nil {
 		return nil, err
 	}

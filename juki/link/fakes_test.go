@@ -156,7 +156,8 @@ func (c *caSide) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	b, err := io.ReadAll(r.Body)
-	if err != nil || !policy.RequestMetadata(r).Clean(policy.PathNotices, len(b)) {
+	b, meta := policy.Arrived(r, b)
+	if err != nil || len(b) == 0 || !meta.Clean(policy.PathNotices, len(b)) {
 		c.t.Errorf("request is not clean: %v %v", r.Header, err)
 	}
 	c.headers = append(c.headers, r.Header)

@@ -152,7 +152,7 @@ func TestHoldersHTTP(t *testing.T) {
 	}{
 		"stranger": {http.MethodPost, "counter-terminal", "{}", http.StatusForbidden},
 		"get":      {http.MethodGet, entry.ByCALink, "", http.StatusMethodNotAllowed},
-		"large":    {http.MethodPost, entry.ByCALink, strings.Repeat(" ", 101), http.StatusRequestEntityTooLarge},
+		"large":    {http.MethodPost, entry.ByCALink, strings.Repeat(" ", 4097), http.StatusRequestEntityTooLarge},
 		"header":   {http.MethodPost, entry.ByCALink, "{}", http.StatusConflict},
 	} {
 		r := httptest.NewRequest(c.method, policy.PathHolders, bytes.NewReader([]byte(c.body)))

@@ -42,12 +42,13 @@ func (s *Server) serveHolders(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, r, http.StatusForbidden, errPeer)
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.c.MaxList))
+	wire, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(policy.WireSize(policy.PathHolders, int(s.c.MaxList)))))
 	if err != nil {
 		problem.Write(w, r, http.StatusRequestEntityTooLarge, errSize)
 		return
 	}
-	err = s.Receive(r.Context(), body, role, policy.RequestMetadata(r))
+	body, meta := policy.Arrived(r, wire)
+	err = s.Receive(r.Context(), body, role, meta)
 	var refused *Refused
 	switch {
 	case err == nil:

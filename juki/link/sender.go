@@ -190,9 +190,9 @@ func (s *Server) outOfStep(seq uint64, cause error) error {
 		Hint("認証局側が古いバックアップから戻っていないか確かめてください。", "Check whether the CA side was restored from an old backup.").Because(cause)
 }
 
-// post sends exactly the notice's bytes with the fixed headers.
+// post sends exactly the notice's bytes, padded, with the fixed headers.
 func (s *Server) post(ctx context.Context, b []byte) (int, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.notices, bytes.NewReader(b))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.notices, bytes.NewReader(policy.Padded(policy.PathNotices, b)))
 	if err != nil {
 		return 0, err
 	}

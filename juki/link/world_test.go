@@ -183,7 +183,7 @@ func (w *world) import3() {
 
 func postTo(t testing.TB, c *http.Client, url string, b []byte) int {
 	t.Helper()
-	req, err := http.NewRequest(http.MethodPost, url, bytes.NewReader(b))
+	req, err := http.NewRequest(http.MethodPost, url, bytes.NewReader(policy.Padded(policy.PathHolders, b)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,7 +234,7 @@ func (w *world) appendAs(by string, body entry.Body) {
 // post hands M1 bytes to the handler and returns the status and the code.
 func (w *world) post(b []byte) (int, string) {
 	w.t.Helper()
-	r := httptest.NewRequest(http.MethodPost, policy.PathHolders, bytes.NewReader(b))
+	r := httptest.NewRequest(http.MethodPost, policy.PathHolders, bytes.NewReader(policy.Padded(policy.PathHolders, b)))
 	r.Header = policy.LinkHeader()
 	rec := httptest.NewRecorder()
 	w.srv.Handler().ServeHTTP(rec, r)

@@ -379,3 +379,70 @@ func TestDecideRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// DOMAIN 8.4: every kind of change that may stand in the sequence, and what it
+// means for a certificate issued before it.
+func TestEveryKindOfChange(t *testing.T) {
+	born := with(func(a *attr.Attributes) { a.BirthDate = "319620618" })
+	sex := with(func(a *attr.Attributes) { a.Sex = attr.Female })
+	moved := at("長野県長野市南千歳１")
+	want := map[register.Kind]struct {
+		after  attr.Attributes
+		reason match.Reason
+	}{
+		register.MoveWithin:          {moved, match.Notice},
+		register.MoveOut:             {attr.Attributes{}, match.Notice},
+		register.MoveIn:              {at("長野県松本市丸の内３"), match.Notice},
+		register.NameChange:          {named("自治　太郎"), match.Notice},
+		register.Death:               {attr.Attributes{}, match.Notice},
+		register.MoveAbroad:          {attr.Attributes{}, match.Notice},
+		register.ExOfficioDeletion:   {attr.Attributes{}, match.Notice},
+		register.Correction:          {named("総務　大郎"), match.Notice},
+		register.BirthDateCorrection: {born, match.Notice},
+		register.SexCorrection:       {sex, match.Notice},
+		register.Merger:              {at("長野県善光寺市大字鶴賀１６１３番地"), match.Minor},
+	}
+	for _, k := range register.Kinds {
+		t.Run(string(k), func(t *testing.T) {
+			switch k {
+			case register.Entry: // a new record: nothing can have been certified
+				w := newWorld(t)
+				cs, err := w.reg.Apply(register.Event{Kind: k, Code: code(1), Municipality: nagano, Attr: base})
+				if err != nil {
+					t.Fatal(err)
+				}
+				w.match()
+				w.want(w.outcome(cs[0].Pos), match.NewRecord)
+				return
+			case register.Reversal: // takes back a change whose notice stands
+				w := holder(t)
+				w.want(w.outcomeOf(1, register.Correction, named("総務　大郎")), match.Notice)
+				w.want(w.outcomeOf(1, k, base), match.NoCertificate)
+				w.want(w.notices(), "[0]")
+				return
+			}
+			c, ok := want[k]
+			if !ok {
+				t.Fatal("no expectation for this kind")
+			}
+			w := holder(t)
+			w.want(w.outcomeOf(1, k, c.after), c.reason)
+			if c.reason == match.Notice {
+				w.want(w.notices(), "[0]")
+			} else {
+				w.want(w.notices(), "[]")
+			}
+		})
+	}
+}
+
+// Several corrections on one day: one certificate gets one notice, whatever
+// the order and the number.
+func TestSeveralCorrectionsOnOneDay(t *testing.T) {
+	w := holder(t)
+	w.want(w.outcomeOf(1, register.BirthDateCorrection, with(func(a *attr.Attributes) { a.BirthDate = "319620618" })), match.Notice)
+	w.want(w.outcomeOf(1, register.SexCorrection, with(func(a *attr.Attributes) { a.BirthDate, a.Sex = "319620618", attr.Female })), match.NoCertificate)
+	w.want(w.outcomeOf(1, register.NameChange, with(func(a *attr.Attributes) { a.BirthDate, a.Sex, a.Name = "319620618", attr.Female, "自治　太郎" })), match.NoCertificate)
+	w.want(w.outcomeOf(1, register.Death, attr.Attributes{}), match.NoCertificate)
+	w.want(w.notices(), "[0]")
+}

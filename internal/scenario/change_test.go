@@ -227,9 +227,8 @@ func revokedBefore(v *town) {
 	h := v.issued()
 	mark := v.mark()
 	v.revokeOnRequest(h)
-	o := v.change(register.MoveWithin, v.moved(h.Resident))
+	v.change(register.MoveWithin, v.moved(h.Resident))
 	equal(v.t, "notices", v.notify(), 1)
-	v.explain(v.sequence(o), h)
 	v.logged(mark, "revocation.requested revocation notice.sent notice.received")
 	v.is(h, status.Revoked, pki.ReasonCessation)
 	v.tomorrow()
@@ -253,7 +252,6 @@ func requestWhilePending(v *town) {
 	v.revokeOnRequest(h) // before the notice is logged or sent
 	v.is(h, status.Revoked, pki.ReasonCessation)
 	equal(v.t, "notices", v.notify(), 1)
-	v.explain(v.sequence(o), h)
 	v.logged(mark, "revocation.requested revocation notice.sent notice.received")
 	v.is(h, status.Revoked, pki.ReasonCessation) // irreversible, and the first ground stands
 

@@ -72,20 +72,19 @@ const day = 24 * time.Hour
 // town is a world with residents, most of whom are somebody's neighbour in a
 // scenario.
 type town struct {
-	t      testing.TB
-	w      *world.World
-	clock  *shifted
-	log    *publish.Client // what everybody can read
-	rs     []people.Resident
-	used   map[string]bool
-	opened map[uint64]audit.Opening // notices that revoked nothing, by sequence
-	early  map[string]*holder       // issued before the years of a story went by
+	t     testing.TB
+	w     *world.World
+	clock *shifted
+	log   *publish.Client // what everybody can read
+	rs    []people.Resident
+	used  map[string]bool
+	early map[string]*holder // issued before the years of a story went by
 }
 
 // open starts a world whose story begins at now plus start.
 func open(t testing.TB, mode string, start time.Duration) *town {
 	t.Helper()
-	v := &town{t: t, clock: &shifted{by: start}, used: map[string]bool{}, early: map[string]*holder{}, opened: map[uint64]audit.Opening{}}
+	v := &town{t: t, clock: &shifted{by: start}, used: map[string]bool{}, early: map[string]*holder{}}
 	dirs := world.In(t.TempDir())
 	for _, d := range []string{dirs.Juki, dirs.CA, dirs.Ledger, dirs.Head, dirs.Witness, dirs.Out} {
 		must(t, os.MkdirAll(d, 0o700))
@@ -190,17 +189,6 @@ func (v *town) tomorrow() {
 	must(v.t, err)
 	v.publish()
 	v.clock.jump(day)
-}
-
-// explain opens the holder of a notice for the council, which else would have to ask
-// why the notice revoked nothing.
-func (v *town) explain(seq uint64, h *holder) {
-	v.t.Helper()
-	rec, err := v.w.CA.Registry.Get(h.Ordinal)
-	must(v.t, err)
-	salt, err := rec.Key.HolderSalt(seq)
-	must(v.t, err)
-	v.opened[seq] = audit.Opening{Notice: seq, Ordinal: h.Ordinal, Salt: salt}
 }
 
 // change takes one change into the register; it is matched at once.
@@ -436,9 +424,6 @@ func (v *town) audit(change func(*audit.Source)) *audit.Result {
 	v.publish()
 	src, err := v.w.Gather(ctx)
 	must(v.t, err)
-	for _, o := range v.opened {
-		src.Openings = append(src.Openings, o)
-	}
 	if change != nil {
 		change(&src)
 	}

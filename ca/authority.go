@@ -76,7 +76,6 @@ type Config struct {
 	BaseURL    string           // http://host:port of CRL, OCSP and issuer certificate, as certificates name it
 	Decider    Decider
 	NoticeMode string        // entry.ModeReference or entry.ModeEcho: the mode of the link
-	LinkKeys   *LinkKeys     // sign the daily counts; nil: none are exchanged
 	CRLLife    time.Duration // nextUpdate − thisUpdate; 0 means 48 hours (lists are made daily, DOMAIN 6.5)
 	Now        func() time.Time
 	Rand       io.Reader    // for serials and record keys; crypto/rand.Reader in production
@@ -124,6 +123,7 @@ type Authority struct {
 	nextNotice  uint64
 	lastRefused [sha256.Size]byte // bytes and expected sequence of the newest refused notice
 	lastRefusal *Outcome
+	linkKeys    *LinkKeys // sign the daily counts; nil: none are exchanged
 }
 
 // Errors that callers may branch on, equal by code for errors.Is.
@@ -192,9 +192,6 @@ func newAuthority(cfg Config) (*Authority, error) {
 		return nil, errors.New("lists can't live for less than nothing")
 	case cfg.Profile.Role() != profile.Resident:
 		return nil, errors.New("needs a profile of residents' certificates")
-	}
-	if err := cfg.LinkKeys.check(); err != nil {
-		return nil, err
 	}
 	if cfg.CRLLife == 0 {
 		cfg.CRLLife = defaultCRLLife

@@ -22,10 +22,19 @@ type LinkKeys struct {
 	Peer *rsa.PublicKey
 }
 
-func (k *LinkKeys) check() error {
-	if k == nil {
-		return nil
+// ExchangeCounts makes the authority counter-sign the daily counts with these
+// keys; before, it answers ErrCountsOff.
+func (a *Authority) ExchangeCounts(k LinkKeys) error {
+	if err := k.check(); err != nil {
+		return err
 	}
+	a.revMu.Lock()
+	defer a.revMu.Unlock()
+	a.linkKeys = &k
+	return nil
+}
+
+func (k LinkKeys) check() error {
 	if k.Own == nil {
 		return errors.New("needs its own key for the daily counts")
 	}
@@ -51,14 +60,14 @@ const eventCounts = "counts.refused"
 // in the log for the council. The same statement again gets the same answer.
 func (a *Authority) ReceiveCounts(ctx context.Context, raw []byte, from Arrival) ([]byte, error) {
 	ctx = context.WithoutCancel(ctx)
-	if a.cfg.LinkKeys == nil {
-		return nil, ErrCountsOff
-	}
 	if err := a.settle(ctx); err != nil {
 		return nil, err
 	}
 	a.revMu.Lock()
 	defer a.revMu.Unlock()
+	if a.linkKeys == nil {
+		return nil, ErrCountsOff
+	}
 	sent, err := a.statement(ctx, raw, from)
 	if err != nil {
 		if errors.Is(err, ErrCounts) {
@@ -99,7 +108,7 @@ func (a *Authority) statement(ctx context.Context, raw []byte, from Arrival) (*e
 	if !ok || e.By != entry.ByRegisterCounts || e.Seq != sent.Number {
 		return nil, ErrCounts
 	}
-	if counts.Verify(a.cfg.LinkKeys.Peer, sent.Counts, sent.Signature) != nil {
+	if counts.Verify(a.linkKeys.Peer, sent.Counts, sent.Signature) != nil {
 		return nil, ErrCounts
 	}
 	_, logged, err := a.cfg.Log.Lookup(ctx, entry.ByRegisterCounts, e.Seq)
@@ -122,7 +131,7 @@ func (a *Authority) counterSign(ctx context.Context, sent *entry.CountsSent, bod
 		return nil, err
 	}
 	body.Counts, body.Sender = own, sent.Signature
-	if body.Signature, err = counts.Sign(a.cfg.LinkKeys.Own, own); err != nil {
+	if body.Signature, err = counts.Sign(a.linkKeys.Own, own); err != nil {
 		return nil, err
 	}
 	b, err := entry.Entry{At: entry.At(a.cfg.Now()), By: entry.ByCACounts, Seq: sent.Number, Body: body}.Marshal()

@@ -364,8 +364,9 @@ func (s *sides) openCA() {
 	p, err := profile.Shipped(profile.Resident)
 	must(s.t, err)
 	s.auth, err = ca.Open(ctx, ca.Config{Log: s.log, Reader: s.log, Registry: s.reg, Key: s.key, Issuer: s.cert, Profile: p, BaseURL: "http://ca.test",
-		Decider: s.dec, NoticeMode: entry.ModeReference, LinkKeys: &ca.LinkKeys{Own: s.keys[1], Peer: &s.keys[0].PublicKey}, Now: s.now, Rand: rand.Reader})
+		Decider: s.dec, NoticeMode: entry.ModeReference, Now: s.now, Rand: rand.Reader})
 	must(s.t, err)
+	must(s.t, s.auth.ExchangeCounts(ca.LinkKeys{Own: s.keys[1], Peer: &s.keys[0].PublicKey}))
 	s.caMux, err = calink.Handler(s.auth, func(*http.Request) (string, bool) { return entry.ByRegisterLink, true })
 	must(s.t, err)
 	s.out, err = calink.NewSender(calink.SenderConfig{Outbox: s.auth, Client: &http.Client{Transport: s.m1}, URL: "https://register.test"})

@@ -133,9 +133,11 @@ func (w *World) openAuthority(ctx context.Context, n *CANode) error {
 		return err
 	}
 	n.Authority, err = ca.Open(ctx, ca.Config{Log: log, Reader: log, Registry: n.Registry, Key: n.Key, Issuer: n.Ceremony.Issuer,
-		Profile: resident, BaseURL: w.Ledger.PublicURL, Decider: n.Decider, NoticeMode: w.NoticeMode, LinkKeys: w.links.ofCA(),
-		Now: w.Now, Rand: w.Rand, Logger: w.Logger})
+		Profile: resident, BaseURL: w.Ledger.PublicURL, Decider: n.Decider, NoticeMode: w.NoticeMode, Now: w.Now, Rand: w.Rand, Logger: w.Logger})
 	if err != nil {
+		return err
+	}
+	if err := n.Authority.ExchangeCounts(w.links.ofCA()); err != nil {
 		return err
 	}
 	issuer, err := profile.NewIssuer(n.Ceremony.Issuer)

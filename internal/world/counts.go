@@ -43,7 +43,7 @@ func (w *World) makeLinkKeys(context.Context) error {
 	return nil
 }
 
-func (k linkKeys) ofCA() *ca.LinkKeys { return &ca.LinkKeys{Own: k.ca, Peer: &k.register.PublicKey} }
+func (k linkKeys) ofCA() ca.LinkKeys { return ca.LinkKeys{Own: k.ca, Peer: &k.register.PublicKey} }
 
 func (k linkKeys) ofRegister() *link.Keys { return &link.Keys{Own: k.register, Peer: &k.ca.PublicKey} }
 

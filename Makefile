@@ -7,7 +7,7 @@ TESTFLAGS ?= -timeout 25m
 
 export CGO_ENABLED ?= 1
 
-.PHONY: help build demo test test-short deps vet cover fuzz bench bench-ledger bench-ledger-quick clean
+.PHONY: help build demo test test-short deps vet cover fuzz fuzz-policy bench bench-ledger bench-ledger-quick clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -34,6 +34,9 @@ test-short: build ## the quick tests only (under three minutes)
 
 fuzz: ## 30 seconds for every fuzz target
 	@scripts/fuzz.sh 30s
+
+fuzz-policy: ## ten million generated cases through four engines (half an hour of two cores)
+	SUKASHI_POLICY_CASES=10000000 $(GO) test -count=1 -timeout 3h -run Differential -v ./policy/rules
 
 bench: ## all benchmarks once
 	$(GO) test -run '^$$' -bench . -benchtime 2s ./...

@@ -74,6 +74,7 @@ type Config struct {
 	Issuer     []byte           // issuer certificate, DER
 	Profile    *profile.Profile // of residents' certificates
 	BaseURL    string           // http://host:port of CRL, OCSP and issuer certificate, as certificates name it
+	Lease      Lease            // nil: the registry admits one process only
 	Decider    Decider
 	NoticeMode string        // entry.ModeReference or entry.ModeEcho: the mode of the link
 	CRLLife    time.Duration // nextUpdate − thisUpdate; 0 means 48 hours (lists are made daily, DOMAIN 6.5)
@@ -82,8 +83,9 @@ type Config struct {
 	Logger     *slog.Logger // nil: silent. Gets counts, ordinals and codes, never a person
 }
 
-// Authority is a running CA. It is safe for concurrent use. There may be only
-// one per registry and log at a time.
+// Authority is a running CA. It is safe for concurrent use. Only one per
+// registry and log acts at a time: of several on one database, the others wait
+// in pgstore.Open, and Config.Lease ends one that was replaced.
 type Authority struct {
 	cfg    Config
 	issuer *profile.Issuer
@@ -152,14 +154,25 @@ func Open(ctx context.Context, cfg Config) (*Authority, error) {
 	if err != nil {
 		return nil, fmt.Errorf("couldn't start the CA: %w", err)
 	}
-	if a.own, err = ledger.NewWriter(ctx, cfg.Log, entry.ByCA, cfg.Now); err != nil {
+	var fenced *fencedLog
+	if cfg.Lease != nil {
+		fenced = &fencedLog{Log: cfg.Log, lease: cfg.Lease}
+		a.cfg.Log = fenced
+	}
+	if a.own, err = ledger.NewWriter(ctx, a.cfg.Log, entry.ByCA, cfg.Now); err != nil {
 		return nil, fmt.Errorf("couldn't start the CA: %w", err)
 	}
-	if a.link, err = ledger.NewWriter(ctx, cfg.Log, entry.ByCALink, cfg.Now); err != nil {
+	if a.link, err = ledger.NewWriter(ctx, a.cfg.Log, entry.ByCALink, cfg.Now); err != nil {
 		a.own.Close()
 		return nil, fmt.Errorf("couldn't start the CA: %w", err)
 	}
-	if err := a.resolve(ctx); err != nil {
+	if fenced != nil {
+		err = a.takeOver(ctx, fenced)
+	}
+	if err == nil {
+		err = a.resolve(ctx)
+	}
+	if err != nil {
 		a.own.Close()
 		a.link.Close()
 		return nil, fmt.Errorf("couldn't start the CA: %w", err)

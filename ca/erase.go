@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"time"
 
 	"github.com/sukashi-project/sukashi/ca/registry"
-	"github.com/sukashi-project/sukashi/internal/attr"
+	"github.com/sukashi-project/sukashi/internal/jtext"
 	"github.com/sukashi-project/sukashi/internal/say"
 	"github.com/sukashi-project/sukashi/ledger/commitment"
 	"github.com/sukashi-project/sukashi/ledger/entry"
@@ -20,6 +22,22 @@ var ErrRetention = say.New("ca.retention", "保存期間がまだ終わってい
 // RetentionYears is how long an issuance record is kept after the day
 // following the end of validity (Cabinet Order 408 of 2003, DOMAIN 8.2).
 const RetentionYears = 10
+
+// RetentionOver is the first moment at which an issuance record may be erased,
+// given the last second of its certificate's validity. Ten years run from the
+// day after the end of validity in Japan; where the last month has no such day,
+// they end with the month (Civil Code, article 143). The day on which they have
+// run out is kept whole.
+//
+// A revocation's record is due until the end of validity only. What the
+// registry keeps of it after that is in the log as well and names nobody:
+// serial, class of ground, day of recording.
+func RetentionOver(notAfter time.Time) time.Time {
+	y, m, d := notAfter.In(jtext.JST()).Date()
+	y, m, d = time.Date(y, m, d+1, 0, 0, 0, 0, jtext.JST()).Date()
+	last := time.Date(y+RetentionYears, m+1, 0, 0, 0, 0, 0, jtext.JST()).Day()
+	return time.Date(y+RetentionYears, m, min(d, last)+1, 0, 0, 0, 0, jtext.JST())
+}
 
 // Erase destroys record keys and whatever names the persons, after the ledger
 // says so (erasure, P8). basis is entry.BasisRetentionEnd, which needs the
@@ -56,7 +74,7 @@ func (a *Authority) erase(ctx context.Context, basis string, ordinals []uint64) 
 		if err != nil {
 			return err
 		}
-		over := now.After(rec.NotAfter.AddDate(RetentionYears, 0, 1))
+		over := !now.Before(RetentionOver(rec.NotAfter))
 		outOfForce := rec.State == registry.Revoked || rec.State == registry.Issued && now.After(rec.NotAfter)
 		if basis == entry.BasisRetentionEnd && !over || !outOfForce {
 			return ErrRetention
@@ -114,36 +132,91 @@ func (a *Authority) shredding(ctx context.Context) {
 	}
 }
 
-// Opening is one record's disclosure to the council: the key and values with
-// which anyone can open the commitments of its entries.
+// Opening is one record's disclosure: the asked values with their salts, the
+// commitments of the rest (commitment.Verify holds it against cert.intent).
 type Opening struct {
-	Ordinal   uint64
-	Key       commitment.Key
-	Certified attr.Certified
+	Ordinal uint64
+	Slots   []commitment.Opening
 }
 
-// Disclose opens records, by ordinal, for the council's sample or for the
-// person concerned, after the ledger says so (DESIGN 4). Erased records can't
-// be opened.
-func (a *Authority) Disclose(ctx context.Context, basis string, ordinals ...uint64) ([]Opening, error) {
-	ctx = context.WithoutCancel(ctx)
-	if basis != entry.BasisCouncilSample && basis != entry.BasisOwnRequest {
-		return nil, errors.New("records are disclosed for the council's sample or to the person concerned only")
-	}
+// Disclose opens the asked fields (attr.Field…) of records, by ordinal, for the
+// council's sample or for the person concerned, after the ledger says so
+// (DESIGN 4). What it hands out opens nothing else, so that erasure also binds
+// whoever keeps it. Erased records can't be opened.
+func (a *Authority) Disclose(ctx context.Context, basis string, fields []string, ordinals ...uint64) ([]Opening, error) {
 	ordinals = slices.Sorted(slices.Values(ordinals))
 	out := make([]Opening, len(ordinals))
+	err := a.disclose(ctx, basis, ordinals, func(i int, rec *registry.Record) (err error) {
+		out[i].Ordinal = rec.Ordinal
+		out[i].Slots, err = rec.Key.Disclose(rec.Certified.Slots(), fields...)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// NoticeOpening tells whose certificate one notice was about: Salt opens the
+// holder commitment of its notice.sent entry and nothing else.
+type NoticeOpening struct {
+	Notice  uint64
+	Ordinal uint64
+	Salt    []byte
+}
+
+// DiscloseNotices opens notices that were received, by sequence number, as
+// Disclose opens records.
+func (a *Authority) DiscloseNotices(ctx context.Context, basis string, notices ...uint64) ([]NoticeOpening, error) {
+	of := map[uint64][]uint64{} // notices by ordinal
+	for _, seq := range notices {
+		n, err := a.reg.GetNotice(seq)
+		if err != nil {
+			return nil, notFound(err)
+		}
+		if n.State != registry.NoticeDone {
+			return nil, ErrNotFound
+		}
+		of[n.Ordinal] = append(of[n.Ordinal], seq)
+	}
+	var out []NoticeOpening
+	err := a.disclose(ctx, basis, slices.Sorted(maps.Keys(of)), func(_ int, rec *registry.Record) error {
+		for _, seq := range of[rec.Ordinal] {
+			salt, err := rec.Key.HolderSalt(seq)
+			if err != nil {
+				return err
+			}
+			out = append(out, NoticeOpening{Notice: seq, Ordinal: rec.Ordinal, Salt: salt})
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// disclose lets open see each record, then logs the disclosure; only then may
+// what was opened leave.
+func (a *Authority) disclose(ctx context.Context, basis string, ordinals []uint64, open func(int, *registry.Record) error) error {
+	ctx = context.WithoutCancel(ctx)
+	if basis != entry.BasisCouncilSample && basis != entry.BasisOwnRequest {
+		return errors.New("records are disclosed for the council's sample or to the person concerned only")
+	}
 	for i, o := range ordinals {
 		rec, err := a.reg.Get(o)
 		if err != nil {
-			return nil, err
+			return notFound(err)
 		}
 		if rec.Key.IsZero() || rec.State != registry.Issued && rec.State != registry.Revoked {
-			return nil, ErrNotFound
+			return ErrNotFound
 		}
-		out[i] = Opening{Ordinal: o, Key: rec.Key, Certified: rec.Certified}
+		if err := open(i, rec); err != nil {
+			return err
+		}
 	}
 	if _, err := a.own.Append(ctx, &entry.Disclosure{Basis: basis, Ordinals: ordinals}); err != nil {
-		return nil, a.uncertain(err)
+		return a.uncertain(err)
 	}
-	return out, nil
+	return nil
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/sukashi-project/sukashi/ca/revocation"
 	"github.com/sukashi-project/sukashi/internal/attr"
 	"github.com/sukashi-project/sukashi/internal/jtext"
+	"github.com/sukashi-project/sukashi/ledger/commitment"
 	"github.com/sukashi-project/sukashi/ledger/entry"
 	"github.com/sukashi-project/sukashi/policy"
 	"golang.org/x/mod/sumdb/note"
@@ -173,13 +174,26 @@ func TestErasure(t *testing.T) {
 	if err := w.ca.Erase(ctx, entry.BasisCouncilSample, 0); err == nil {
 		t.Error("basis of a disclosure")
 	}
-	opened, err := w.ca.Disclose(ctx, entry.BasisCouncilSample, 0)
+	opened, err := w.ca.Disclose(ctx, entry.BasisCouncilSample, []string{attr.FieldName}, 0)
 	must(t, err)
-	if len(opened) != 1 || opened[0].Certified.Name != "総務　太郎" {
-		t.Error("disclosure shows another record")
+	subject := w.intent(0).Subject
+	if len(opened) != 1 || opened[0].Slots[0].Value != "総務　太郎" || commitment.Verify(subject, opened[0].Slots) != nil {
+		t.Errorf("disclosure: %+v", opened)
+	}
+	for _, s := range opened[0].Slots[1:] {
+		if s.Salt != nil || s.Value != "" {
+			t.Errorf("slot %s was not asked for: %+v", s.Field, s)
+		}
+	}
+	if _, err := w.ca.Disclose(ctx, entry.BasisCouncilSample, nil, 0); err == nil {
+		t.Error("a disclosure of no field in particular")
+	}
+	about, err := w.ca.DiscloseNotices(ctx, entry.BasisCouncilSample, 0)
+	if err != nil || len(about) != 1 || commitment.OpenHolder(about[0].Salt, 0) != w.sent(0).Holder {
+		t.Errorf("disclosure of a notice: %+v %v", about, err)
 	}
 	must(t, w.ca.Erase(ctx, entry.BasisLawfulRequest, 0))
-	if _, err := w.ca.Disclose(ctx, entry.BasisCouncilSample, 0); !errors.Is(err, ErrNotFound) {
+	if _, err := w.ca.Disclose(ctx, entry.BasisCouncilSample, []string{attr.FieldName}, 0); !errors.Is(err, ErrNotFound) {
 		t.Errorf("an erased record was disclosed: %v", err)
 	}
 	w.clock.set(w.clock.now().AddDate(16, 0, 0))

@@ -427,3 +427,27 @@ func (w *world) checkRegistry(tree *status.Tree, intents map[uint64]*entry.CertI
 		}
 	}
 }
+
+// intent returns the cert.intent of an ordinal.
+func (w *world) intent(ordinal uint64) *entry.CertIntent {
+	w.t.Helper()
+	for _, e := range w.entries() {
+		if b, ok := e.Body.(*entry.CertIntent); ok && b.Ordinal == ordinal {
+			return b
+		}
+	}
+	w.t.Fatalf("no intent of %d", ordinal)
+	return nil
+}
+
+// sent returns the notice.sent of a sequence number.
+func (w *world) sent(seq uint64) *entry.NoticeSent {
+	w.t.Helper()
+	for _, e := range w.entries() {
+		if b, ok := e.Body.(*entry.NoticeSent); ok && b.Notice == seq {
+			return b
+		}
+	}
+	w.t.Fatalf("notice %d was not sent", seq)
+	return nil
+}

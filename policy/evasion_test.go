@@ -346,7 +346,7 @@ func TestClosedNoticesLetNothingThrough(t *testing.T) {
 		codes = 10
 	}
 	run(notice.Reference, referenceCarriers(), codes)
-	run(notice.Echo, echoCarriers(), min(codes, 20))
+	run(notice.Echo, echoCarriers(), codes)
 	t.Logf("%d families, %d carriers, %d notices, %d of them to the engine: all refused",
 		len(fams), len(referenceCarriers())+len(echoCarriers()), total, wide)
 	if len(fams) < 60 {

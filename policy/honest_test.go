@@ -31,9 +31,12 @@ func certified(t *testing.T, r people.Resident) attr.Certified {
 
 // TestHonestNoticesPass sends notices about generated residents and their
 // changes through both ends: none is refused. SUKASHI_POLICY_HONEST is the
-// number of notices, 6,000 when it is not set.
+// number of notices, 300,000 when it is not set.
 func TestHonestNoticesPass(t *testing.T) {
-	n := 6_000
+	n := 300_000
+	if testing.Short() {
+		n = 2_000
+	}
 	if v, err := strconv.Atoi(os.Getenv("SUKASHI_POLICY_HONEST")); err == nil {
 		n = v
 	}

@@ -56,6 +56,10 @@ func CreateSoftware(c SoftwareConfig) (Key, error) {
 	return OpenSoftware(c)
 }
 
+// GenerateSoftware makes a new key of a role and encrypts it into c.Path, which
+// must not exist. It does not open it.
+func GenerateSoftware(c SoftwareConfig, role string) error { return createFile(c, role) }
+
 // OpenSoftware opens an issuer key made by CreateSoftware. Its Demo is true.
 func OpenSoftware(c SoftwareConfig) (Key, error) {
 	s, err := readFile(c, RoleIssuer)

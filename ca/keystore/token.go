@@ -28,6 +28,15 @@ type Token = token.Token
 // OpenModule loads and initialises a library, as token.OpenModule does.
 func OpenModule(path, parameters string) (*Module, error) { return token.OpenModule(path, parameters) }
 
+// TokenDescription is what a token says of itself and of a key.
+type TokenDescription = token.Description
+
+// TokenHas reports whether a token has a key under the label.
+func TokenHas(t Token, label string) (bool, error) { return token.Has(t, label) }
+
+// DescribeToken asks a token about itself and the private key under the label.
+func DescribeToken(t Token, label string) (TokenDescription, error) { return token.Describe(t, label) }
+
 // TokenConfig is a key on PKCS #11 tokens (package token has the pool of
 // sessions) and its gate.
 type TokenConfig struct {

@@ -89,6 +89,30 @@ func NewIssuer(der []byte) (*Issuer, error) {
 		PublicKey: c.PublicKey, KeyBits: bits, Alg: alg}, nil
 }
 
+// Issuer returns what certificates take over from a root that this profile makes
+// for a key, before that root is signed.
+func (p *Profile) Issuer(pub crypto.PublicKey, baseURL string) (*Issuer, error) {
+	if p.file.Role != Root {
+		return nil, errors.New("only a root's profile makes an issuer")
+	}
+	spki, err := x509.MarshalPKIXPublicKey(pub)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't encode the public key: %w", err)
+	}
+	i := &Issuer{Key: entry.Sum(spki), PublicKey: pub}
+	if i.Subject, err = p.subject(vars{"base": baseURL}); err != nil {
+		return nil, err
+	}
+	if i.KeyID, err = keyIdentifier(spki); err != nil {
+		return nil, err
+	}
+	if i.KeyBits, err = KeyBits(spki); err != nil {
+		return nil, err
+	}
+	i.Alg, err = AlgFor(pub)
+	return i, err
+}
+
 // Request is everything that a certificate says and the profile does not.
 // Members that a role doesn't use must be left at their zero value.
 type Request struct {
@@ -98,6 +122,7 @@ type Request struct {
 	NotAfter  time.Time        // whole seconds; left zero where the profile counts years
 	BaseURL   string           // "http://host:port", no slash at the end: CRL, OCSP, issuer and CPS addresses
 	Issuer    *Issuer          // nil for a root, which issues itself
+	Name      []byte           // of link and cross certificates: the subject's name, DER, byte for byte as in its own certificate
 
 	// Of residents' certificates only.
 	Ordinal    uint64         // position in the status tree
@@ -159,12 +184,13 @@ func KeyBits(spki []byte) ([]byte, error) {
 
 // input is a request with what follows from it.
 type input struct {
-	req   *Request
-	vars  vars
-	spki  []byte
-	keyID []byte
-	name  []byte // issuer
-	alg   SigAlg
+	req     *Request
+	vars    vars
+	spki    []byte
+	keyID   []byte
+	name    []byte // issuer
+	subject []byte
+	alg     SigAlg
 }
 
 // BuildCertificateTBS returns the TBSCertificate for a request: the same bytes
@@ -217,7 +243,26 @@ func (p *Profile) prepare(req *Request) (*input, error) {
 	if err := p.period(req); err != nil {
 		return nil, err
 	}
-	return in, p.issuer(in)
+	if err := p.issuer(in); err != nil {
+		return nil, err
+	}
+	return in, p.naming(in)
+}
+
+// naming takes the subject from the profile or, for another CA, from the request.
+func (p *Profile) naming(in *input) (err error) {
+	if !p.file.Role.named() {
+		if in.req.Name != nil {
+			return errors.New("only link and cross certificates take their subject from the request")
+		}
+		in.subject, err = p.subject(in.vars)
+		return err
+	}
+	if !oneSequence(in.req.Name) || (p.file.Role == Link) != bytes.Equal(in.req.Name, in.name) {
+		return errors.New("a link certificate has its issuer's name, a cross certificate another one")
+	}
+	in.subject = in.req.Name
+	return nil
 }
 
 func residentOnly(req *Request) error {
@@ -285,10 +330,6 @@ func (p *Profile) subject(v vars) ([]byte, error) {
 }
 
 func (p *Profile) build(in *input) ([]byte, error) {
-	subject, err := p.subject(in.vars)
-	if err != nil {
-		return nil, err
-	}
 	var exts cryptobyte.Builder
 	for i := range p.file.Extensions {
 		if err := p.file.Extensions[i].add(&exts, in); err != nil {
@@ -309,7 +350,7 @@ func (p *Profile) build(in *input) ([]byte, error) {
 			AddTime(b, in.req.NotBefore)
 			AddTime(b, in.req.NotAfter)
 		})
-		b.AddBytes(subject)
+		b.AddBytes(in.subject)
 		b.AddBytes(in.spki)
 		b.AddASN1(asn1.Tag(3).ContextSpecific().Constructed(), func(b *cryptobyte.Builder) {
 			b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) { b.AddBytes(extensions) })

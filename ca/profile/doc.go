@@ -1,7 +1,7 @@
 // Package profile builds the exact bytes that a CA key signs, and checks them.
 //
 // A profile is data: a strict YAML file that says which names and extensions a
-// certificate of one role carries (DOMAIN 6.1, 6.2). Its digest stands in every
+// certificate of one role carries (DOMAIN 6.1, 6.2), or a certificate between CAs. Its digest stands in every
 // cert.intent, so that anyone can see under which profile a certificate was
 // announced. The package turns a profile and a Request into a TBSCertificate,
 // the same bytes for the same input, always; the signature is made elsewhere

@@ -61,6 +61,9 @@ type extension struct {
 	ExtKeyUsage  *extKeyUsage  `json:"extKeyUsage,omitempty" yaml:"extKeyUsage"`
 	NoCheck      *noCheck      `json:"ocspNoCheck,omitempty" yaml:"ocspNoCheck"`
 	Ordinal      *ordinal      `json:"ordinal,omitempty" yaml:"ordinal"`
+
+	Mappings       policyMappings     `json:"policyMappings,omitempty" yaml:"policyMappings"`
+	PolicyDemanded *policyConstraints `json:"policyConstraints,omitempty" yaml:"policyConstraints"`
 }
 
 // part is one kind of extension.
@@ -92,6 +95,8 @@ func (e *extension) part() (part, error) {
 	add(e.ExtKeyUsage != nil, e.ExtKeyUsage)
 	add(e.NoCheck != nil, e.NoCheck)
 	add(e.Ordinal != nil, e.Ordinal)
+	add(e.Mappings != nil, e.Mappings)
+	add(e.PolicyDemanded != nil, e.PolicyDemanded)
 	if len(set) != 1 {
 		return nil, errors.New("must have exactly one kind")
 	}
@@ -181,13 +186,17 @@ func (k *keyUsage) add(b *cryptobyte.Builder, _ *input) error {
 }
 
 type constraints struct {
-	CA bool `json:"ca" yaml:"ca"`
+	CA      bool `json:"ca" yaml:"ca"`
+	PathLen *int `json:"pathLen,omitempty" yaml:"pathLen"` // CAs that may follow, self-issued ones not counted
 }
 
 func (c *constraints) head() (encasn1.ObjectIdentifier, bool) { return oidConstraints, true }
 func (c *constraints) check(r Role) error {
-	if c.CA != (r == Root) {
-		return errors.New("only a root is a CA")
+	if c.CA != r.ca() {
+		return errors.New("basicConstraints says CA in roots, link and cross certificates alone")
+	}
+	if c.PathLen != nil && (r != Cross || *c.PathLen < 0 || *c.PathLen > 16) {
+		return errors.New("only cross certificates limit the path, to 0 to 16 CAs")
 	}
 	return nil
 }
@@ -195,6 +204,9 @@ func (c *constraints) add(b *cryptobyte.Builder, _ *input) error {
 	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
 		if c.CA {
 			b.AddASN1Boolean(true)
+		}
+		if c.PathLen != nil {
+			b.AddASN1Int64(int64(*c.PathLen))
 		}
 	})
 	return nil

@@ -120,3 +120,23 @@ func openssl(t *testing.T, args ...string) (string, error) {
 	out, err := exec.Command("openssl", args...).CombinedOutput()
 	return strings.TrimSpace(string(out)), err
 }
+
+// bridgeName is another CA's name, with the string types of that CA.
+func bridgeName() []byte {
+	der, err := Name{{"C", "JP"}, {"O", "Example Bridge"}, {"OU", "Bridge CA"}}.DER()
+	if err != nil {
+		panic(err)
+	}
+	return der
+}
+
+func linkRequest(issuer *Issuer) Request {
+	return Request{Serial: []byte{0x31, 2, 3, 4, 5, 6, 7, 8}, PublicKey: keys()["ocsp"].Public(), Name: issuer.Subject,
+		NotBefore: day, NotAfter: EndOfDay(day, 9), BaseURL: base, Issuer: issuer}
+}
+
+func crossRequest(issuer *Issuer) Request {
+	r := linkRequest(issuer)
+	r.Name, r.NotAfter = bridgeName(), EndOfDay(day, 5)
+	return r
+}

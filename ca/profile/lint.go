@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"bytes"
 	"crypto/x509"
 	"fmt"
 	"strings"
@@ -83,8 +84,12 @@ func parseTBS(tbs []byte) (*linted, error) {
 	}
 	l := &linted{Certificate: c, role: Resident}
 	switch {
-	case c.IsCA:
+	case c.IsCA && len(c.AuthorityKeyId) == 0:
 		l.role = Root
+	case c.IsCA && bytes.Equal(c.RawIssuer, c.RawSubject):
+		l.role = Link
+	case c.IsCA:
+		l.role = Cross
 	case len(c.ExtKeyUsage) > 0 || len(c.UnknownExtKeyUsage) > 0:
 		l.role = OCSP
 	}

@@ -40,6 +40,7 @@ var certRules = []certRule{
 	{"C21", "RFC 6960 4.2.2.2", responderForm},
 	{"C22", "DESIGN 5", ordinalForm},
 	{"C23", "RFC 5280 4.1.2.5", wholeSeconds},
+	{"C24", "RFC 5280 4.2.1.5, 4.2.1.11", crossConstrained},
 }
 
 func version3(c *linted) string {
@@ -68,8 +69,8 @@ func namesPresent(c *linted) string {
 	if len(c.Issuer.Names) == 0 || len(c.Subject.Names) == 0 {
 		return "issuer or subject is empty"
 	}
-	if (c.role == Root) != bytes.Equal(c.RawIssuer, c.RawSubject) {
-		return "issuer equals subject in something else than a root, or differs in a root"
+	if (c.role == Root || c.role == Link) != bytes.Equal(c.RawIssuer, c.RawSubject) {
+		return "issuer equals subject in something else than a root or link, or differs in one"
 	}
 	return ""
 }
@@ -87,6 +88,8 @@ func lifetime(c *linted) string {
 	}
 	limit := map[Role]time.Time{
 		Root:     c.NotBefore.AddDate(30, 0, 1),
+		Link:     c.NotBefore.AddDate(30, 0, 1),
+		Cross:    c.NotBefore.AddDate(5, 0, 2),
 		Resident: c.NotBefore.AddDate(5, 0, 2), // five birthdays, a leap day and the rest of the day
 		OCSP:     c.NotBefore.AddDate(1, 0, 1),
 	}[c.role]
@@ -126,6 +129,9 @@ func subjectKeyStrength(c *linted) string {
 // subjectForm: C, L, L, CN for residents; the CN is time, sequence and counter,
 // so it can't be a person's name.
 func subjectForm(c *linted) string {
+	if c.role == Cross {
+		return "" // another CA's name is as that CA writes it
+	}
 	var n []Attribute
 	in := cryptobyte.String(c.RawSubject)
 	var rdns cryptobyte.String
@@ -200,6 +206,8 @@ func (c *linted) extension(id asn1.ObjectIdentifier) (value []byte, critical, fo
 func keyUsageExact(c *linted) string {
 	want := map[Role][]byte{
 		Root:     {0x03, 0x02, 0x01, 0x06},
+		Link:     {0x03, 0x02, 0x01, 0x06},
+		Cross:    {0x03, 0x02, 0x01, 0x06},
 		Resident: {0x03, 0x02, 0x06, 0xc0},
 		OCSP:     {0x03, 0x02, 0x07, 0x80},
 	}[c.role]
@@ -211,11 +219,13 @@ func keyUsageExact(c *linted) string {
 
 func basicConstraintsExact(c *linted) string {
 	v, critical, ok := c.extension(oidConstraints)
-	if c.role == Root && (!critical || !bytes.Equal(v, []byte{0x30, 0x03, 0x01, 0x01, 0xff})) {
-		return "basicConstraints of a root is not critical CA:TRUE without a path length"
-	}
-	if c.role != Root && ok {
-		return "basicConstraints in a certificate that is not a root"
+	free := bytes.Equal(v, []byte{0x30, 0x03, 0x01, 0x01, 0xff})
+	limited := len(v) == 8 && bytes.Equal(v[:7], []byte{0x30, 0x06, 0x01, 0x01, 0xff, 0x02, 0x01}) && v[7] <= 16
+	switch {
+	case !c.role.ca() && ok:
+		return "basicConstraints in a certificate that is not a CA's"
+	case c.role.ca() && (!critical || free == (c.role == Cross) || limited != (c.role == Cross)):
+		return "basicConstraints is not critical CA:TRUE, with a path length in a cross certificate and without one elsewhere"
 	}
 	return ""
 }
@@ -296,14 +306,14 @@ func policyAllowed(c *linted) string {
 			return "policy OID of the production service"
 		}
 	}
-	if c.role == Resident && len(c.PolicyIdentifiers) != 1 {
+	if (c.role == Resident || c.role.named()) && len(c.PolicyIdentifiers) != 1 {
 		return "not exactly one certificate policy"
 	}
 	return ""
 }
 
 func distributionPoints(c *linted) string {
-	if c.role != Resident {
+	if c.role != Resident && !c.role.named() {
 		return ""
 	}
 	v, _, _ := c.extension(oidDistribution)
@@ -344,6 +354,9 @@ func authorityKeyPresent(c *linted) string {
 	if critical || len(c.AuthorityKeyId) == 0 || len(v) != len(c.AuthorityKeyId)+4 {
 		return "authorityKeyIdentifier is missing, critical, or holds more than the key identifier"
 	}
+	if c.role == Link && bytes.Equal(c.AuthorityKeyId, c.SubjectKeyId) {
+		return "a link certificate is by the key that it certifies, or a root carries an authorityKeyIdentifier"
+	}
 	return ""
 }
 
@@ -356,8 +369,28 @@ func subjectKeyPresent(c *linted) string {
 	return ""
 }
 
+// crossConstrained: the path through another CA must not widen what a policy
+// stands for.
+func crossConstrained(c *linted) string {
+	_, mapped, hasMap := c.extension(oidPolicyMappings)
+	_, demanded, hasDemand := c.extension(oidPolicyConstraints)
+	if c.role != Cross {
+		if hasMap || hasDemand {
+			return "policyMappings or policyConstraints in something else than a cross certificate"
+		}
+		return ""
+	}
+	if !hasMap || !mapped || !hasDemand || !demanded {
+		return "a cross certificate has no critical policyMappings or no critical policyConstraints"
+	}
+	return ""
+}
+
 func criticalKnown(c *linted) string {
 	for _, e := range c.Extensions {
+		if c.role == Cross && (e.Id.Equal(oidPolicyMappings) || e.Id.Equal(oidPolicyConstraints)) {
+			continue
+		}
 		if e.Critical && !e.Id.Equal(oidKeyUsage) && !e.Id.Equal(oidConstraints) && !e.Id.Equal(oidPolicies) {
 			return "an extension is critical that clients need not know"
 		}

@@ -20,7 +20,8 @@ func buildUnlinted(t testing.TB, r Role, yaml func(*file), req func(*Request), i
 	p := *shippedProfile(t, r)
 	p.file.Extensions = slices.Clone(p.file.Extensions)
 	p.file.Subject = slices.Clone(p.file.Subject)
-	request := map[Role]Request{Root: rootRequest(keys()["root"]), Resident: residentRequest(t, issuer), OCSP: ocspRequest(issuer)}[r]
+	request := map[Role]Request{Root: rootRequest(keys()["root"]), Resident: residentRequest(t, issuer), OCSP: ocspRequest(issuer),
+		Link: linkRequest(issuer), Cross: crossRequest(issuer)}[r]
 	inp, err := p.prepare(&request)
 	if err != nil {
 		t.Fatal(err)
@@ -31,6 +32,11 @@ func buildUnlinted(t testing.TB, r Role, yaml func(*file), req func(*Request), i
 	if req != nil {
 		req(&request)
 		inp.vars["commonName"], inp.vars["municipality"] = request.CommonName, request.Place.Municipality
+	}
+	if !r.named() {
+		if inp.subject, err = p.subject(inp.vars); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if in != nil {
 		in(inp)
@@ -135,6 +141,20 @@ func TestEachCertificateLint(t *testing.T) {
 		}},
 		{"C20", "policies twice", edit("\x06\x03\x55\x1d\x12", "\x06\x03\x55\x1d\x20")},
 		{"C21", "no nocheck", of(OCSP, drop(func(e *extension) bool { return e.NoCheck != nil }))},
+		{"C06", "cross for six years", func() []byte {
+			return buildUnlinted(t, Cross, nil, func(r *Request) { r.NotAfter = r.NotAfter.AddDate(2, 0, 0) }, nil)
+		}},
+		{"C09", "link that signs no lists", of(Link, func(f *file) { f.Extensions[0].KeyUsage = &keyUsage{true, []string{"keyCertSign"}} })},
+		{"C10", "link with a path length", of(Link, func(f *file) { f.Extensions[1].Constraints = &constraints{CA: true, PathLen: new(int)} })},
+		{"C10", "cross without a path length", of(Cross, func(f *file) { f.Extensions[1].Constraints = &constraints{CA: true} })},
+		{"C14", "link without policy", of(Link, drop(func(e *extension) bool { return e.Policies != nil }))},
+		{"C15", "cross without distribution point", of(Cross, drop(func(e *extension) bool { return e.Distribution != nil }))},
+		{"C17", "link by its own key", func() []byte {
+			return buildUnlinted(t, Link, nil, nil, func(in *input) { in.keyID = in.req.Issuer.KeyID })
+		}},
+		{"C24", "cross without mapping", of(Cross, drop(func(e *extension) bool { return e.Mappings != nil }))},
+		{"C24", "cross that demands no policy", of(Cross, drop(func(e *extension) bool { return e.PolicyDemanded != nil }))},
+		{"C24", "link with mapping", of(Link, insert(extension{Mappings: policyMappings{{"2.999.1", "2.999.2"}}}))},
 		{"C22", "no ordinal", of(Resident, drop(func(e *extension) bool { return e.Ordinal != nil }))},
 		{"C22", "responder with ordinal", of(OCSP, insert(extension{Ordinal: &ordinal{"2.999.20040129.1"}}))},
 	} {
@@ -148,7 +168,7 @@ func TestEachCertificateLint(t *testing.T) {
 			}
 		})
 	}
-	for _, r := range []Role{Root, Resident, OCSP} {
+	for _, r := range []Role{Root, Resident, OCSP, Link, Cross} {
 		if f := Lint(buildUnlinted(t, r, nil, nil, nil)); len(f) > 0 {
 			t.Errorf("clean %s: %v", r, f)
 		}
@@ -190,7 +210,7 @@ func TestTimeLint(t *testing.T) {
 }
 
 func FuzzLint(f *testing.F) {
-	for _, r := range []Role{Root, Resident, OCSP} {
+	for _, r := range []Role{Root, Resident, OCSP, Link, Cross} {
 		f.Add(buildUnlinted(f, r, nil, nil, nil))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {

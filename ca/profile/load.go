@@ -3,14 +3,12 @@ package profile
 import (
 	"bytes"
 	"embed"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
 
 	"github.com/goccy/go-yaml"
-	"github.com/gowebpki/jcs"
 	"github.com/sukashi-project/sukashi/ledger/entry"
 )
 
@@ -22,6 +20,8 @@ const (
 	Root     Role = "root"     // self-signed issuer, DOMAIN 6.1
 	Resident Role = "resident" // signing certificate of a resident, DOMAIN 6.2
 	OCSP     Role = "ocsp"     // delegated OCSP responder, RFC 6960 4.2.2.2
+	Link     Role = "link"     // another generation's key under the same name, RFC 4210 4.4
+	Cross    Role = "cross"    // another CA's key, such as a bridge's
 )
 
 // MaxYAML is the largest profile file in bytes.
@@ -29,9 +29,9 @@ const MaxYAML = 64 << 10
 
 // Profile is a certificate profile, read once and not changed after.
 type Profile struct {
-	file      file
-	canonical []byte
-	digest    entry.Digest
+	file   file
+	source []byte
+	digest entry.Digest
 }
 
 // file is the YAML shape, closed: unknown or repeated members are refused.
@@ -39,10 +39,17 @@ type file struct {
 	Format     int         `json:"format" yaml:"format"`
 	ID         string      `json:"id" yaml:"id"`
 	Role       Role        `json:"role" yaml:"role"`
-	Subject    Name        `json:"subject" yaml:"subject"`
+	Subject    Name        `json:"subject,omitempty" yaml:"subject"`
 	Validity   validity    `json:"validity" yaml:"validity"`
 	Extensions []extension `json:"extensions" yaml:"extensions"`
 }
+
+// ca reports whether certificates of the role are of CAs.
+func (r Role) ca() bool { return r == Root || r == Link || r == Cross }
+
+// named reports whether the subject comes with the request: the name of the key
+// that is certified, byte for byte.
+func (r Role) named() bool { return r == Link || r == Cross }
 
 // validity has exactly one member set.
 type validity struct {
@@ -80,15 +87,7 @@ func Load(b []byte) (*Profile, error) {
 	if err := f.validate(); err != nil {
 		return nil, fmt.Errorf("profile is not valid: %w", err)
 	}
-	plain, err := json.Marshal(f)
-	if err != nil {
-		return nil, fmt.Errorf("couldn't encode the profile: %w", err)
-	}
-	canonical, err := jcs.Transform(plain)
-	if err != nil {
-		return nil, fmt.Errorf("couldn't bring the profile into canonical form: %w", err)
-	}
-	return &Profile{file: f, canonical: canonical, digest: entry.Sum(canonical)}, nil
+	return &Profile{file: f, source: bytes.Clone(b), digest: entry.Sum(b)}, nil
 }
 
 // ID is the profile's name, such as "sukashi-resident-signing-1".
@@ -97,11 +96,11 @@ func (p *Profile) ID() string { return p.file.ID }
 // Role is the profile's role.
 func (p *Profile) Role() Role { return p.file.Role }
 
-// Canonical returns the profile as RFC 8785 JSON. Comments and layout of the
-// YAML are not in it: they change nothing in a certificate.
-func (p *Profile) Canonical() []byte { return bytes.Clone(p.canonical) }
+// Source returns the bytes of the file that the profile was read from.
+func (p *Profile) Source() []byte { return bytes.Clone(p.source) }
 
-// Digest is the SHA-256 of Canonical, as in cert.intent.
+// Digest is the SHA-256 of Source, as in cert.intent: sha256sum of the file shows
+// it, without this program.
 func (p *Profile) Digest() entry.Digest { return p.digest }
 
 // known says which template variables a role's requests fill.
@@ -109,6 +108,8 @@ var known = map[Role]string{
 	Root:     "base",
 	Resident: "base prefecture municipality municipalityCode commonName",
 	OCSP:     "base",
+	Link:     "base",
+	Cross:    "base",
 }
 
 func (f *file) validate() error {
@@ -119,12 +120,16 @@ func (f *file) validate() error {
 		return errors.New("id must have 1 to 64 bytes")
 	}
 	if known[f.Role] == "" {
-		return errors.New("role is none of root, resident, ocsp")
+		return errors.New("role is none of root, resident, ocsp, link, cross")
 	}
 	if v := f.Validity; (v.Years > 0) == (v.MaxDays > 0) || v.Years < 0 || v.MaxDays < 0 || v.Years > 30 || v.MaxDays > 11000 {
 		return errors.New("validity needs either years (at most 30) or maxDays (at most 11000)")
 	}
-	if err := f.Role.checkName(f.Subject); err != nil {
+	if f.Role.named() {
+		if len(f.Subject) > 0 || f.Validity.Years > 0 {
+			return errors.New("the subject and the end of a link or cross certificate come with the request")
+		}
+	} else if err := f.Role.checkName(f.Subject); err != nil {
 		return fmt.Errorf("subject: %w", err)
 	}
 	if len(f.Extensions) == 0 || len(f.Extensions) > 32 {

@@ -19,9 +19,9 @@ func source(t testing.TB, r Role) string {
 
 func TestShippedProfiles(t *testing.T) {
 	seen := map[entry.Digest]bool{}
-	for _, r := range []Role{Root, Resident, OCSP} {
+	for _, r := range []Role{Root, Resident, OCSP, Link, Cross} {
 		p := shippedProfile(t, r)
-		if p.Role() != r || !strings.HasPrefix(p.ID(), "sukashi-") || p.Digest() != entry.Sum(p.Canonical()) {
+		if p.Role() != r || !strings.HasPrefix(p.ID(), "sukashi-") || p.Digest() != entry.Sum(p.Source()) {
 			t.Errorf("%s: role %s, id %s", r, p.Role(), p.ID())
 		}
 		if seen[p.Digest()] {
@@ -34,17 +34,18 @@ func TestShippedProfiles(t *testing.T) {
 	}
 }
 
-// Layout and comments don't change the digest; a setting does.
-func TestDigestIsOfTheMeaning(t *testing.T) {
+// The digest is that of the file, so that sha256sum finds it: even a comment
+// changes it.
+func TestDigestIsOfTheFile(t *testing.T) {
 	src := source(t, Resident)
 	p := shippedProfile(t, Resident)
-	same, err := Load([]byte("# another comment\n\n" + src))
-	if err != nil || same.Digest() != p.Digest() {
-		t.Errorf("a comment changed the digest: %v", err)
+	if p.Digest() != entry.Sum([]byte(src)) || string(p.Source()) != src {
+		t.Error("the digest is not that of the shipped file")
 	}
-	other, err := Load([]byte(strings.Replace(src, "maxDays: 1828", "maxDays: 1827", 1)))
-	if err != nil || other.Digest() == p.Digest() {
-		t.Errorf("a setting did not change the digest: %v", err)
+	for _, changed := range []string{"# another comment\n\n" + src, strings.Replace(src, "maxDays: 1828", "maxDays: 1827", 1)} {
+		if other, err := Load([]byte(changed)); err != nil || other.Digest() == p.Digest() {
+			t.Errorf("a change of the file did not change the digest: %v", err)
+		}
 	}
 }
 
@@ -96,6 +97,15 @@ func TestLoadRefuses(t *testing.T) {
 		"root with authority key":  strings.Replace(source(t, Root), "- subjectKeyIdentifier: {}", "- authorityKeyIdentifier: {}", 1),
 		"root with ordinal":        strings.Replace(source(t, Root), "- subjectKeyIdentifier: {}", "- ordinal: {oid: 2.999.1}", 1),
 		"root with attributes":     strings.Replace(source(t, Root), "subjectAltName:", "subjectAltName: {attributes: true}\n    x:", 1),
+		"link with a subject":      source(t, Link) + "\nsubject: [{type: C, value: JP}]\n",
+		"link that counts years":   strings.Replace(source(t, Link), "maxDays: 3660", "years: 10", 1),
+		"link with a path length":  strings.Replace(source(t, Link), "{ca: true}", "{ca: true, pathLen: 0}", 1),
+		"link with mappings":       source(t, Link) + "  - policyMappings: [{issuer: 2.999.1, subject: 2.999.2}]\n",
+		"cross, endless path":      strings.Replace(source(t, Cross), "pathLen: 1", "pathLen: -1", 1),
+		"cross, any policy mapped": strings.Replace(source(t, Cross), "subject: 2.999.20040129.2.1", "subject: 2.5.29.32.0", 1),
+		"cross, production policy": strings.Replace(source(t, Cross), "subject: 2.999.20040129.2.1", "subject: 1.2.392.200149.8.5.1.1.20", 1),
+		"cross, negative demand":   strings.Replace(source(t, Cross), "requireExplicitPolicy: 0", "requireExplicitPolicy: -1", 1),
+		"cross that is no CA":      strings.Replace(source(t, Cross), "ca: true", "ca: false", 1),
 		"root with a town":         strings.Replace(source(t, Root), "value: SUKASHI}", "value: \"{municipality}\"}", 1),
 	} {
 		if _, err := Load([]byte(s)); err == nil {
@@ -122,7 +132,7 @@ func TestDistributionPoint(t *testing.T) {
 }
 
 func FuzzLoad(f *testing.F) {
-	for _, r := range []Role{Root, Resident, OCSP} {
+	for _, r := range []Role{Root, Resident, OCSP, Link, Cross} {
 		f.Add([]byte(source(f, r)))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -130,8 +140,8 @@ func FuzzLoad(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if p.Digest() != entry.Sum(p.Canonical()) {
-			t.Fatal("digest is not that of the canonical form")
+		if p.Digest() != entry.Sum(p.Source()) {
+			t.Fatal("digest is not that of the file")
 		}
 	})
 }

@@ -56,6 +56,12 @@ func TestZlint(t *testing.T) {
 			t.Fatal(err)
 		}
 		check("ocsp "+alg, sign(t, keys()[alg], tbs))
+		for r, req := range map[Role]Request{Link: linkRequest(issuer), Cross: crossRequest(issuer)} {
+			if tbs, err = shippedProfile(t, r).BuildCertificateTBS(req); err != nil {
+				t.Fatal(err)
+			}
+			check(string(r)+" "+alg, sign(t, keys()[alg], tbs))
+		}
 	}
 	for id := range exceptions {
 		if !seen[id] {

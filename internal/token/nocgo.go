@@ -60,3 +60,9 @@ func (*KEK) Unwrap(string, []byte) ([]byte, error) { return nil, errNoCgo }
 
 // Keep fails: PKCS #11 needs cgo.
 func (*KEK) Keep(string) error { return errNoCgo }
+
+// Has fails: PKCS #11 needs cgo.
+func Has(Token, string) (bool, error) { return false, errNoCgo }
+
+// Describe fails: PKCS #11 needs cgo.
+func Describe(Token, string) (Description, error) { return Description{}, errNoCgo }

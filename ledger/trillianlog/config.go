@@ -55,6 +55,9 @@ type Config struct {
 	// Limits; 0 gives the default in brackets.
 	MaxBatch   int   // entries in one commit [4096]
 	QueueBytes int64 // bytes of entries waiting, each counted with 256 more; callers beyond wait [64 MiB]
+	// SnapshotEvery is how many entries come between two snapshots of the
+	// status tree, which a start then need not replay [100,000].
+	SnapshotEvery uint64
 
 	rotatingTo string // Rotate: the verifier key to come
 }
@@ -81,5 +84,6 @@ func (c *Config) firstKey() string {
 func (c *Config) common() sequence.Config {
 	return sequence.Config{HeadDir: c.HeadDir, Origin: c.Origin, Signer: c.Signer, VKey: c.VKey, Retired: c.Retired, Now: c.Now,
 		PublishEvery: c.PublishEvery, Cosign: c.Cosign, CheckHead: c.CheckHead, AdoptHead: c.AdoptHead,
-		RotatingTo: c.rotatingTo, FS: c.FS, Logger: c.Logger, MaxBatch: c.MaxBatch, QueueBytes: c.QueueBytes}
+		RotatingTo: c.rotatingTo, FS: c.FS, Logger: c.Logger, MaxBatch: c.MaxBatch, QueueBytes: c.QueueBytes,
+		SnapshotEvery: c.SnapshotEvery}
 }

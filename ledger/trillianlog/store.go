@@ -29,7 +29,10 @@ type store struct {
 	clock timeSource
 }
 
-var _ sequence.Store = (*store)(nil)
+var (
+	_ sequence.Store     = (*store)(nil)
+	_ sequence.Snapshots = (*store)(nil)
+)
 
 // Write implements sequence.Store.
 func (s *store) Write(b *sequence.Batch) (func() error, error) {
@@ -164,7 +167,12 @@ func (s *store) Issued(ordinal uint64) (uint64, error) {
 
 // Statuses implements sequence.Index.
 func (s *store) Statuses(ctx context.Context, size uint64, fn func(index uint64, en entry.Entry) error) error {
-	return s.store.Leaves(s.tree.TreeId, 0, size, func(i uint64, b, _ []byte) error {
+	return s.StatusesFrom(ctx, 0, size, fn)
+}
+
+// StatusesFrom implements sequence.Snapshots.
+func (s *store) StatusesFrom(ctx context.Context, from, to uint64, fn func(index uint64, en entry.Entry) error) error {
+	return s.store.Leaves(s.tree.TreeId, from, to, func(i uint64, b, _ []byte) error {
 		if i%4096 == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -177,6 +185,22 @@ func (s *store) Statuses(ctx context.Context, size uint64, fn func(index uint64,
 		}
 		return fn(i, en)
 	})
+}
+
+func (s *store) snapshotKey() []byte { return pebblestore.UserKey(s.tree.TreeId, "status-snapshot") }
+
+// Snapshot implements sequence.Snapshots.
+func (s *store) Snapshot() ([]byte, error) {
+	b, err := s.kv.Get(s.snapshotKey())
+	return b, notFound(err)
+}
+
+// KeepSnapshot implements sequence.Snapshots. It is not synced: a crash keeps
+// the one before.
+func (s *store) KeepSnapshot(b []byte) error {
+	w := s.kv.NewBatch()
+	w.Set(s.snapshotKey(), b)
+	return w.Commit(false)
 }
 
 // Close implements sequence.Store.

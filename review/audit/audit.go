@@ -35,7 +35,6 @@ import (
 	"time"
 
 	"github.com/sukashi-project/sukashi/internal/say"
-	"github.com/sukashi-project/sukashi/ledger/commitment"
 	"github.com/sukashi-project/sukashi/ledger/entry"
 	"github.com/sukashi-project/sukashi/ledger/proof"
 )
@@ -69,12 +68,12 @@ func FileList(fs ...File) Files {
 }
 
 // Opening is what the CA discloses about one notice, so that the council can
-// see whose certificate it was about: the record key opens the holder
-// commitment of the notice.sent entry.
+// see whose certificate it was about: the salt opens the holder commitment of
+// this one notice.sent entry, and nothing else (commitment.Key.HolderSalt).
 type Opening struct {
 	Notice  uint64
 	Ordinal uint64
-	Key     commitment.Key
+	Salt    []byte
 }
 
 // Source is the material of an audit. Log, Checkpoint and Policy are needed,

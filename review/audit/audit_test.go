@@ -230,7 +230,7 @@ func TestOpenings(t *testing.T) {
 	w.now = w.now.Add(8 * 24 * time.Hour)
 	w.publish()
 	for i, o := range []uint64{0, 1, 2} {
-		w.openings = append(w.openings, Opening{Notice: uint64(i), Ordinal: o, Key: w.holders[o].key})
+		w.openings = append(w.openings, w.opening(uint64(i), o))
 	}
 	r := w.audit()
 	for _, code := range []string{"REV-3", "SMP-1", "ERA-1"} {
@@ -253,7 +253,7 @@ func TestOpenings(t *testing.T) {
 	w.receive(n, d)
 	w.now = w.now.Add(2 * time.Hour)
 	w.publish()
-	w.openings = []Opening{{Notice: n, Ordinal: 4, Key: w.holders[4].key}}
+	w.openings = []Opening{w.opening(n, 4)}
 	if c, _ := w.audit().Check("REV-3"); c.Class != ClassD {
 		t.Errorf("a live certificate that was not revoked: class %s", c.Class)
 	}

@@ -3,6 +3,7 @@ package audit
 import (
 	"slices"
 
+	"github.com/sukashi-project/sukashi/ledger/commitment"
 	"github.com/sukashi-project/sukashi/ledger/entry"
 )
 
@@ -179,7 +180,7 @@ func (a *auditor) openings() map[uint64]uint64 {
 			continue
 		}
 		a.count(ckErasure)
-		if d, err := o.Key.Holder(o.Notice, o.Ordinal); err != nil || d != n.holder {
+		if commitment.OpenHolder(o.Salt, o.Ordinal) != n.holder {
 			a.fail(ckErasure, text("通知 %d の開示が、ログの値と合いません。", "The disclosure of notice %d doesn't open the value in the log.", o.Notice), n.sent-1)
 			continue
 		}

@@ -217,10 +217,10 @@ var revocationSabotages = []sabotage{
 		w.add(entry.ByCA, &entry.Disclosure{Basis: entry.BasisCouncilSample, Ordinals: []uint64{99}})
 	})},
 	{name: "a disclosure of a notice that is not there", want: "ERA-1", do: story, src: func(w *world, s *Source) {
-		s.Openings = []Opening{{Notice: 99, Ordinal: 0, Key: w.holders[0].key}}
+		s.Openings = []Opening{w.opening(99, 0)}
 	}},
 	{name: "a false disclosure", want: "ERA-1", do: after(func(w *world) {
-		w.openings = []Opening{{Notice: 0, Ordinal: 5, Key: w.holders[5].key}}
+		w.openings = []Opening{w.opening(0, 5)}
 	})},
 	{name: "a drawn notice that stays closed", want: "SMP-1", do: after(func(w *world) {
 		w.add(entry.ByCouncil, &entry.ReviewDraw{Covers: uint64(len(w.entries)), Seed: other})

@@ -502,3 +502,12 @@ func (w *world) resign(der []byte) []byte {
 		return append(der[:len(der)-len(sig):len(der)-len(sig)], sig...)
 	}
 }
+
+// opening is what the CA would disclose about a notice.
+func (w *world) opening(notice, ordinal uint64) Opening {
+	salt, err := w.holders[ordinal].key.HolderSalt(notice)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return Opening{Notice: notice, Ordinal: ordinal, Salt: salt}
+}

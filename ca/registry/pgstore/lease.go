@@ -141,6 +141,20 @@ func (s *Store) watch(ctx context.Context, lock *pgx.Conn) {
 	}
 }
 
+// BreakLease ends the connection that holds the lease, as a broken network
+// would: a drill for the standby. If another process waits, it takes over; if
+// none does, the active one takes its lease again.
+func BreakLease(ctx context.Context, url string) error {
+	c, err := connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer closeConn(c)
+	_, err = c.Exec(ctx, `SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND classid = $1::int::oid AND objid = $2::int::oid AND granted
+AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`, lockClass, lockLease)
+	return explain("break the lease", err)
+}
+
 func (s *Store) relock(ctx context.Context) *pgx.Conn {
 	c, err := connect(ctx, s.cfg.URL)
 	if err != nil {

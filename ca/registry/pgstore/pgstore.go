@@ -146,6 +146,8 @@ func newPool(ctx context.Context, cfg Config, epoch int64) (*pgxpool.Pool, error
 	pc.ConnConfig.RuntimeParams["sukashi.epoch"] = strconv.FormatInt(epoch, 10)
 	pc.ConnConfig.RuntimeParams["application_name"] = "sukashi-registry"
 	pc.ConnConfig.RuntimeParams["statement_timeout"] = strconv.FormatInt(callTimeout.Milliseconds(), 10)
+	// A process that is stopped in the middle of a write must not hold a takeover up.
+	pc.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = "2000"
 	pool, err := pgxpool.NewWithConfig(ctx, pc)
 	return pool, explain("open the database", err)
 }

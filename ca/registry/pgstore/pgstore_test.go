@@ -146,14 +146,7 @@ func TestTakeover(t *testing.T) {
 	if _, err := Open(short, Config{URL: url}); err == nil {
 		t.Fatal("two processes are active")
 	}
-	cut := func() {
-		c, err := connect(ctx, url)
-		must(t, err)
-		defer closeConn(c)
-		_, err = c.Exec(ctx, `SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objid = 1 AND granted AND database =
-			(SELECT oid FROM pg_database WHERE datname = current_database())`)
-		must(t, err)
-	}
+	cut := func() { must(t, BreakLease(ctx, url)) }
 	cut()
 	time.Sleep(3 * watchEvery) // it takes the lock again
 	must(t, first.Note(registry.Synced, map[string][]byte{"a": {2}}))

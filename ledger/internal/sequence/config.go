@@ -63,6 +63,9 @@ type Config struct {
 	// entry counted with 256 more; 0: not bounded
 	MaxBatchBytes int64
 	QueueBytes    int64 // bytes of entries waiting, each counted with 256 more; callers beyond wait [64 MiB]
+	// SnapshotEvery is how many entries come between two snapshots of the
+	// status tree, which a start then need not replay [100,000].
+	SnapshotEvery uint64
 }
 
 func (c *Config) validate() error {
@@ -91,6 +94,9 @@ func (c *Config) validate() error {
 	}
 	if c.QueueBytes == 0 {
 		c.QueueBytes = 64 << 20
+	}
+	if c.SnapshotEvery == 0 {
+		c.SnapshotEvery = DefaultSnapshotEvery
 	}
 	if c.MaxBatch < 1 || c.QueueBytes < 1<<20 || c.PublishEvery < 0 {
 		return errors.New("config: a limit is too small")

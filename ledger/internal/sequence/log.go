@@ -42,8 +42,9 @@ type Log struct {
 	published atomic.Pointer[published] // newest published checkpoint; nil before the first
 	broken    atomic.Pointer[failure]   // why the log stopped
 
-	pubMu      sync.Mutex // one Publish at a time; guards uncosigned
+	pubMu      sync.Mutex // one Publish at a time; guards uncosigned and snapshot
 	uncosigned *published // committed with status.root, not cosigned yet
+	snapshot   uint64     // log size of the newest status snapshot
 }
 
 var (

@@ -185,14 +185,14 @@ func (l *Log) loadPublished(size uint64) (*published, error) {
 	return &published{size: cp.Size, checkpoint: b}, nil
 }
 
-// replay applies all entries to the status tree.
+// replay applies all entries to the status tree, or those after a snapshot.
 func (l *Log) replay(ctx context.Context, size uint64, p *published) error {
 	keep := func(before uint64) { // p's tree is the one before the entry at this index
 		if p != nil && p.status == nil && before >= p.size {
 			p.status = l.status.Clone()
 		}
 	}
-	err := l.store.Statuses(ctx, size, func(i uint64, en entry.Entry) error {
+	err := l.statuses(ctx, size, p, func(i uint64, en entry.Entry) error {
 		keep(i)
 		if err := l.status.Apply(en); err != nil {
 			return fmt.Errorf("entry %d: %w", i, err)

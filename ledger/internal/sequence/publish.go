@@ -40,6 +40,7 @@ func (l *Log) Publish(ctx context.Context) ([]byte, error) {
 	}
 	l.published.Store(p)
 	l.uncosigned = nil
+	l.keepSnapshot(p)
 	return p.checkpoint, nil
 }
 

@@ -1,18 +1,13 @@
 package oracle_test
 
 import (
-	"context"
 	"flag"
 	"fmt"
-	"math/rand/v2"
 	"os"
-	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/sukashi-project/sukashi/policy/catalogue"
-	"github.com/sukashi-project/sukashi/policy/rules"
 	"github.com/sukashi-project/sukashi/policy/rules/oracle"
 )
 
@@ -46,54 +41,6 @@ func TestCedarFollowsCatalogue(t *testing.T) {
 	if b.String() != string(oracle.Rules()) {
 		t.Error("rules.cedar is not what the catalogue says; run with -update")
 	}
-}
-
-// TestDifferential sends generated vectors through OPA, Cedar and plain Go and
-// allows no disagreement, neither in the outcome nor in a code. The number of
-// vectors is SUKASHI_POLICY_CASES, 60,000 when it is not set.
-func TestDifferential(t *testing.T) {
-	cases := 60_000
-	if n, err := strconv.Atoi(os.Getenv("SUKASHI_POLICY_CASES")); err == nil {
-		cases = n
-	}
-	if testing.Short() {
-		cases = 2_000
-	}
-	ctx := context.Background()
-	e, err := rules.Compile(ctx, rules.Shipped())
-	if err != nil {
-		t.Fatal(err)
-	}
-	o, err := oracle.New()
-	if err != nil {
-		t.Fatal(err)
-	}
-	rng := rand.New(rand.NewPCG(11, 23))
-	allowed := 0
-	for range cases {
-		rs := catalogue.Rulesets()[rng.IntN(7)]
-		v := make([]bool, len(catalogue.Facts(rs)))
-		bias := rng.IntN(40) // from coin tosses to nearly all true
-		for i := range v {
-			v[i] = rng.IntN(bias+2) > 0
-		}
-		a1, c1, err1 := e.Eval(ctx, rs, v)
-		a2, c2, err2 := o.Cedar(rs, v)
-		a3, c3, err3 := oracle.Go(rs, v)
-		if err1 != nil || err2 != nil || err3 != nil {
-			t.Fatal(err1, err2, err3)
-		}
-		if a1 != a2 || a2 != a3 || !slices.Equal(c1, c2) && len(c1)+len(c2) > 0 || !slices.Equal(c2, c3) {
-			t.Fatalf("%s %v: OPA %v %v, Cedar %v %v, Go %v %v", rs, v, a1, c1, a2, c2, a3, c3)
-		}
-		if a1 {
-			allowed++
-		}
-	}
-	if allowed == 0 || allowed > cases/2 {
-		t.Errorf("%d of %d vectors are allowed: the generator is out of balance", allowed, cases)
-	}
-	t.Logf("%d vectors, %d allowed, no disagreement", cases, allowed)
 }
 
 func TestOracleRefusesNonsense(t *testing.T) {

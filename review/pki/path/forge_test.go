@@ -3,8 +3,10 @@ package path
 import (
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -23,8 +25,15 @@ var now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 type authorityKey struct {
 	t    testing.TB
 	name string
-	key  *ecdsa.PrivateKey
+	key  crypto.Signer
 	id   []byte
+}
+
+// seeded is a CA whose key follows from its name and whose signatures are
+// always the same: a fuzz worker is another process and must see the same seeds.
+func seeded(t testing.TB, name string) *authorityKey {
+	sum := sha256.Sum256([]byte(name))
+	return &authorityKey{t: t, name: name, key: ed25519.NewKeyFromSeed(sum[:]), id: sum[:20]}
 }
 
 var serials int64 = 1000
@@ -43,7 +52,7 @@ func newAuthority(t testing.TB, name string) *authorityKey {
 // certify makes a certificate for another CA's key; change may alter it.
 func (a *authorityKey) certify(b *authorityKey, change func(*x509.Certificate)) *Certificate {
 	a.t.Helper()
-	return a.issue(b.name, &b.key.PublicKey, func(c *x509.Certificate) {
+	return a.issue(b.name, b.key.Public(), func(c *x509.Certificate) {
 		c.IsCA, c.BasicConstraintsValid, c.SubjectKeyId = true, true, b.id
 		c.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
 		if change != nil {
@@ -76,7 +85,7 @@ func (a *authorityKey) issue(name string, key crypto.PublicKey, change func(*x50
 // leaf makes an end entity's certificate with a throw-away key.
 func (a *authorityKey) leaf(change func(*x509.Certificate)) *Certificate {
 	a.t.Helper()
-	return a.issue("resident", &newAuthority(a.t, "").key.PublicKey, change)
+	return a.issue("resident", seeded(a.t, "resident").key.Public(), change)
 }
 
 // list signs a revocation list of the given certificates.

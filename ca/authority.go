@@ -78,9 +78,12 @@ type Config struct {
 	Decider    Decider
 	NoticeMode string        // entry.ModeReference or entry.ModeEcho: the mode of the link
 	CRLLife    time.Duration // nextUpdate − thisUpdate; 0 means 48 hours (lists are made daily, DOMAIN 6.5)
-	Now        func() time.Time
-	Rand       io.Reader    // for serials and record keys; crypto/rand.Reader in production
-	Logger     *slog.Logger // nil: silent. Gets counts, ordinals and codes, never a person
+	// StateDir is where snapshots of the revocation state are kept, so that a
+	// start need not read the whole log; "": none, it reads it.
+	StateDir string
+	Now      func() time.Time
+	Rand     io.Reader    // for serials and record keys; crypto/rand.Reader in production
+	Logger   *slog.Logger // nil: silent. Gets counts, ordinals and codes, never a person
 }
 
 // Authority is a running CA. It is safe for concurrent use. Only one per
@@ -116,7 +119,8 @@ type Authority struct {
 	lists    *revocation.Lists
 	fresh    chan struct{} // one token: something was logged
 	doom     chan struct{} // one token: keys wait to be destroyed
-	followMu sync.Mutex    // one reader of the log at a time
+	followMu sync.Mutex    // one reader of the log at a time; guards stateAt
+	stateAt  uint64        // log size of the newest snapshot of state
 	crlMu    sync.Mutex    // one publication of lists at a time
 	stop     context.CancelFunc
 
@@ -177,6 +181,7 @@ func Open(ctx context.Context, cfg Config) (*Authority, error) {
 		a.link.Close()
 		return nil, fmt.Errorf("couldn't start the CA: %w", err)
 	}
+	a.restoreState(ctx)
 	following, stop := context.WithCancel(context.WithoutCancel(ctx))
 	a.stop = stop
 	a.loop.Add(3)

@@ -37,31 +37,6 @@ func Place(code string) (profile.Place, bool) {
 // Follow makes it certain.
 func (a *Authority) State() *revocation.State { return a.state }
 
-// Follow brings State up to the committed end of the log.
-func (a *Authority) Follow(ctx context.Context) error {
-	a.followMu.Lock()
-	defer a.followMu.Unlock()
-	size, err := a.cfg.Reader.Size(ctx)
-	if err != nil {
-		return fmt.Errorf("couldn't follow the log: %w", err)
-	}
-	from := a.state.Covers()
-	if from >= size {
-		return nil
-	}
-	err = a.cfg.Reader.Entries(ctx, from, size, func(index uint64, b []byte) error {
-		e, err := entry.Parse(b)
-		if err != nil {
-			return fmt.Errorf("entry %d: %w", index, err)
-		}
-		return a.state.Apply(index, e)
-	})
-	if err != nil {
-		return fmt.Errorf("couldn't follow the log: %w", err)
-	}
-	return nil
-}
-
 // news wakes the follower.
 func (a *Authority) news() {
 	select {

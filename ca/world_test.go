@@ -5,8 +5,10 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/x509"
+	"encoding/hex"
 	"fmt"
 	"io"
+	"log/slog"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -88,6 +90,9 @@ type world struct {
 	regWrap kv.FS     // regFS with something in front of it, or nil
 	regDir  string
 	regRand io.Reader
+
+	stateDir string       // Config.StateDir
+	logger   *slog.Logger // Config.Logger
 }
 
 type worldOptions struct {
@@ -181,7 +186,7 @@ func (w *world) config() Config {
 	p, err := profile.Shipped(profile.Resident)
 	must(w.t, err)
 	return Config{Log: w.log, Reader: w.engine, Registry: w.reg, Key: w.signing, Issuer: w.issuer, Profile: p, BaseURL: testBase,
-		Decider: w.decider, NoticeMode: w.mode, Now: w.clock.now, Rand: rand.Reader}
+		Decider: w.decider, NoticeMode: w.mode, Now: w.clock.now, Rand: rand.Reader, StateDir: w.stateDir, Logger: w.logger}
 }
 
 func (w *world) tryOpen() error {
@@ -220,6 +225,13 @@ func (w *world) restart() {
 	must(w.t, w.reg.Close())
 	w.reg = nil
 	w.open()
+}
+
+func unhex(t testing.TB, s string) []byte {
+	t.Helper()
+	b, err := hex.DecodeString(s)
+	must(t, err)
+	return b
 }
 
 func certifiedOf(name string) attr.Certified {

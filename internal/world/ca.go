@@ -133,7 +133,7 @@ func (w *World) openAuthority(ctx context.Context, n *CANode) error {
 		return err
 	}
 	n.Authority, err = ca.Open(ctx, ca.Config{Log: log, Reader: log, Registry: n.Registry, Key: n.Key, Issuer: n.Ceremony.Issuer,
-		Profile: resident, BaseURL: w.Ledger.PublicURL, Decider: n.Decider, NoticeMode: w.NoticeMode, Now: w.Now, Rand: w.Rand, Logger: w.Logger})
+		Profile: resident, BaseURL: w.Ledger.PublicURL, Decider: n.Decider, NoticeMode: w.NoticeMode, StateDir: filepath.Join(w.Dirs.CA, "state"), Now: w.Now, Rand: w.Rand, Logger: w.Logger})
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
+
+	"github.com/sukashi-project/sukashi/ledger/entry"
 )
 
 // snapshotMagic is the first line of a snapshot; it names the format.
@@ -34,6 +36,28 @@ func (t *Tree) PendingOrdinals() []uint64 {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// RootOf returns the root of the states of size ordinals, with how many of them are issued and
+// revoked: what a status.root says of them. state is asked once for each.
+func RootOf(size uint64, state func(ordinal uint64) State) (root entry.Digest, issued, revoked uint64) {
+	t := New()
+	t.size = size
+	for i := range Chunks(size) {
+		c := t.chunks.writable(i, t.owner)
+		for o := i * ChunkCertificates; o < min((i+1)*ChunkCertificates, size); o++ {
+			s := state(o)
+			c.set(o, s)
+			if s != None {
+				issued++
+			}
+			if s == Revoked {
+				revoked++
+			}
+		}
+		t.dirty[i] = struct{}{}
+	}
+	return t.Root(), issued, revoked
 }
 
 var errSnapshot = errors.New("not a snapshot of a status tree")

@@ -34,6 +34,10 @@ func TestSnapshot(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		root, issued, revoked := RootOf(tree.Size(), tree.State)
+		if root != tree.Root() || issued != tree.Issued() || revoked != tree.Revoked() {
+			t.Fatal("RootOf differs from the tree")
+		}
 		for range 50 {
 			if again.Root() != tree.Root() || again.Size() != tree.Size() || again.Issued() != tree.Issued() || again.Revoked() != tree.Revoked() ||
 				!bytes.Equal(again.Marshal(), tree.Marshal()) {

@@ -99,6 +99,8 @@ type worldOptions struct {
 	alg  string
 	mode string
 	disk bool // real files instead of a file system in memory
+	// saved keeps what attachWorld needs.
+	saved bool
 	// token makes the issuer key on a token; nil: a software key.
 	token func(alg string, gate keystore.GateConfig) keystore.Key
 }
@@ -145,6 +147,9 @@ func newWorld(t testing.TB, o worldOptions) *world {
 	c, err := Init(ctx, CeremonyConfig{Log: w.engine, Key: w.key, BaseURL: testBase, Officers: []string{"op-1", "op-2"}, Now: w.clock.now, Rand: rand.Reader})
 	must(t, err)
 	w.issuer = c.Issuer
+	if o.saved {
+		w.save(skey, vkey)
+	}
 	w.open()
 	w.sender, err = ledger.NewWriter(ctx, w.engine, entry.ByNoticeSender, w.clock.now)
 	must(t, err)

@@ -7,7 +7,7 @@ TESTFLAGS ?= -timeout 25m
 
 export CGO_ENABLED ?= 1
 
-.PHONY: help build demo test test-short deps vet cover fuzz fuzz-policy bench bench-ledger bench-ledger-quick clean
+.PHONY: help build demo test test-short deps vet cover fuzz fuzz-policy bench bench-ca bench-ledger bench-ledger-quick clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -40,6 +40,9 @@ fuzz-policy: ## ten million generated cases through four engines (half an hour o
 
 bench: ## all benchmarks once
 	$(GO) test -run '^$$' -bench . -benchtime 2s ./...
+
+bench-ca: deps ## the CA's figures beside the bare limits, in one run, as a table
+	@scripts/bench-ca.sh
 
 bench-ledger: ## the ledger beside a bare store, Tessera and Trillian, in one run (ten minutes)
 	SUKASHI_BENCH_LEDGER=full $(GO) test -v -count=1 -timeout 30m -run TestLedgerBench ./ledger/internal/bench

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sukashi-project/sukashi/ca"
+	"github.com/sukashi-project/sukashi/internal/attr"
 	"github.com/sukashi-project/sukashi/ledger/entry"
 	"github.com/sukashi-project/sukashi/policy/transfer"
 )
@@ -128,15 +129,20 @@ type Revocation struct {
 	Serial   string `json:"serial"`   // lower-case hex
 }
 
-// Opening is a record as opened: with the key, anyone can check it against the
-// commitment in the log.
+// Opening is a record as opened: each value with the salt by which anyone can
+// check it against the commitment in the log; the maps of substitutes stay
+// closed, as commitments.
 type Opening struct {
-	Address   string `json:"address"`
-	BirthDate string `json:"birth_date"`
-	Key       string `json:"key"` // lower-case hex
-	Name      string `json:"name"`
-	Ordinal   uint64 `json:"ordinal"`
-	Sex       string `json:"sex"`
+	Ordinal uint64 `json:"ordinal"`
+	Slots   []Slot `json:"slots"` // in the order of the subject commitment
+}
+
+// Slot is one value of a record; Salt and Value are empty where it stays closed.
+type Slot struct {
+	Commitment string `json:"commitment"` // lower-case hex
+	Field      string `json:"field"`      // otherName suffix: 1 name, 4 birth date, 3 sex, 5 address
+	Salt       string `json:"salt"`       // lower-case hex
+	Value      string `json:"value"`
 }
 
 // perform does an approved act for two officers.
@@ -167,13 +173,16 @@ func perform(ctx context.Context, a *ca.Authority, p *proposal, second Officer) 
 		}
 		out.Erased = len(p.wish.Ordinals)
 	case entry.ActDisclose:
-		opened, err := a.Disclose(ctx, p.wish.Basis, p.wish.Ordinals...)
+		opened, err := a.Disclose(ctx, p.wish.Basis, []string{attr.FieldName, attr.FieldBirthDate, attr.FieldSex, attr.FieldAddress}, p.wish.Ordinals...)
 		if err != nil {
 			return nil, err
 		}
 		for _, o := range opened {
-			out.Openings = append(out.Openings, Opening{Ordinal: o.Ordinal, Key: o.Key.Hex(), Name: o.Certified.Name,
-				BirthDate: o.Certified.BirthDate, Sex: o.Certified.Sex, Address: o.Certified.Address})
+			opening := Opening{Ordinal: o.Ordinal}
+			for _, x := range o.Slots {
+				opening.Slots = append(opening.Slots, Slot{Commitment: x.Commit.String(), Field: x.Field, Salt: hex.EncodeToString(x.Salt), Value: x.Value})
+			}
+			out.Openings = append(out.Openings, opening)
 		}
 	}
 	return out, nil

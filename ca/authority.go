@@ -74,6 +74,7 @@ type Config struct {
 	Issuer     []byte           // issuer certificate, DER
 	Profile    *profile.Profile // of residents' certificates
 	BaseURL    string           // http://host:port of CRL, OCSP and issuer certificate, as certificates name it
+	Earlier    []Generation     // issuer keys before Key, newest first
 	Lease      Lease            // nil: the registry admits one process only
 	Decider    Decider
 	NoticeMode string        // entry.ModeReference or entry.ModeEcho: the mode of the link
@@ -115,14 +116,15 @@ type Authority struct {
 	mu      sync.Mutex
 	pending map[string]*job // by application id
 
-	state    *revocation.State // what the log says; follows it
-	lists    *revocation.Lists
-	fresh    chan struct{} // one token: something was logged
-	doom     chan struct{} // one token: keys wait to be destroyed
-	followMu sync.Mutex    // one reader of the log at a time; guards stateAt
-	stateAt  uint64        // log size of the newest snapshot of state
-	crlMu    sync.Mutex    // one publication of lists at a time
-	stop     context.CancelFunc
+	state       *revocation.State // what the log says; follows it
+	ended       bool              // Key was succeeded or leaked before Open
+	generations []*generation     // the issuing one first
+	fresh       chan struct{}     // one token: something was logged
+	doom        chan struct{}     // one token: keys wait to be destroyed
+	followMu    sync.Mutex        // one reader of the log at a time; guards stateAt
+	stateAt     uint64            // log size of the newest snapshot of state
+	crlMu       sync.Mutex        // one publication of lists at a time
+	stop        context.CancelFunc
 
 	revMu sync.Mutex // one revocation, notice or list at a time
 	// Guarded by revMu.
@@ -174,6 +176,9 @@ func Open(ctx context.Context, cfg Config) (*Authority, error) {
 		err = a.takeOver(ctx, fenced)
 	}
 	if err == nil {
+		a.ended, err = a.keyEnded(ctx)
+	}
+	if err == nil {
 		err = a.resolve(ctx)
 	}
 	if err != nil {
@@ -217,25 +222,17 @@ func newAuthority(cfg Config) (*Authority, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	issuer, err := profile.NewIssuer(cfg.Issuer)
-	if err != nil {
-		return nil, err
-	}
-	if issuer.Key != cfg.Key.KeyID() {
-		return nil, errors.New("the issuer certificate is not the issuer key's")
-	}
-	cert, err := x509.ParseCertificate(cfg.Issuer)
+	cert, err := issuerCert(cfg.Issuer)
 	if err != nil {
 		return nil, err
 	}
 	state := revocation.NewState()
-	lists, err := revocation.NewLists(revocation.ListsConfig{State: state, Issuer: issuer, Resident: cfg.Profile, Places: Place,
-		BaseURL: cfg.BaseURL, Validity: cfg.CRLLife})
+	generations, err := generationsOf(&cfg, state)
 	if err != nil {
 		return nil, err
 	}
-	return &Authority{cfg: cfg, issuer: issuer, cert: cert, reg: cfg.Registry, rand: &lockedRand{r: cfg.Rand}, log: cfg.Logger,
-		state: state, lists: lists, fresh: make(chan struct{}, 1), doom: make(chan struct{}, 1),
+	return &Authority{cfg: cfg, issuer: generations[0].issuer, cert: cert, reg: cfg.Registry, rand: &lockedRand{r: cfg.Rand}, log: cfg.Logger,
+		state: state, generations: generations, fresh: make(chan struct{}, 1), doom: make(chan struct{}, 1),
 		jobs: make(chan *job, queueLength), quit: make(chan struct{}), pending: map[string]*job{}}, nil
 }
 

@@ -165,22 +165,30 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 }
 
 // Public returns the handler of what every client may fetch: /issuer.cer,
-// /crl/{partition}.crl and, if ocsp is not nil, /ocsp and /ocsp/….
-func Public(a *Authority, ocsp http.Handler) http.Handler {
+// /crl/{partition}.crl and, if ocsp is not nil, /ocsp and /ocsp/…. Each generation
+// is served under the path of its base address; earlier are the responders of the
+// earlier ones, in the order of Config.Earlier.
+func Public(a *Authority, ocsp http.Handler, earlier ...http.Handler) http.Handler {
 	r := mux.NewRouter().UseEncodedPath()
-	r.HandleFunc("/issuer.cer", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/pkix-cert")
-		_, _ = w.Write(a.Issuer())
-	}).Methods(http.MethodGet, http.MethodHead)
-	r.HandleFunc("/crl/{partition:full|[0-9]{6}}.crl", a.serveCRL).Methods(http.MethodGet, http.MethodHead)
-	if ocsp != nil {
-		r.PathPrefix("/ocsp").Handler(ocsp)
+	responders := append([]http.Handler{ocsp}, earlier...)
+	for i, g := range a.generations {
+		at := g.path()
+		r.HandleFunc(at+"/issuer.cer", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/pkix-cert")
+			_, _ = w.Write(g.der)
+		}).Methods(http.MethodGet, http.MethodHead)
+		r.HandleFunc(at+"/crl/{partition:full|ca|[0-9]{6}}.crl", func(w http.ResponseWriter, r *http.Request) {
+			a.serveCRL(w, r, g)
+		}).Methods(http.MethodGet, http.MethodHead)
+		if i < len(responders) && responders[i] != nil {
+			r.PathPrefix(at + "/ocsp").Handler(responders[i])
+		}
 	}
 	return r
 }
 
-func (a *Authority) serveCRL(w http.ResponseWriter, r *http.Request) {
-	c, err := a.CRL(mux.Vars(r)["partition"])
+func (a *Authority) serveCRL(w http.ResponseWriter, r *http.Request, g *generation) {
+	c, err := a.CRLOf(g.issuer.Key, mux.Vars(r)["partition"])
 	if err != nil || len(c.DER) == 0 {
 		problem.Write(w, r, http.StatusNotFound, say.New("crl.notfound", "その失効リストはありません。", "There is no such revocation list."))
 		return

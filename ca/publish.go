@@ -9,13 +9,13 @@ import (
 	"github.com/sukashi-project/sukashi/ca/registry"
 	"github.com/sukashi-project/sukashi/ca/revocation"
 	"github.com/sukashi-project/sukashi/internal/municipality"
-	"github.com/sukashi-project/sukashi/ledger"
 	"github.com/sukashi-project/sukashi/ledger/entry"
 )
 
 // PublishedCRL is one signed revocation list.
 type PublishedCRL struct {
-	Partition  string // "full" or a municipality code
+	Issuer     entry.Digest // the generation's key
+	Partition  string       // "full", "ca" or a municipality code
 	Number     uint64
 	Covers     uint64 // number of log entries that it reflects
 	Entries    uint64
@@ -60,9 +60,11 @@ func (a *Authority) follow(ctx context.Context) {
 	}
 }
 
-// PublishCRLs makes the full list and one for each municipality with issued
-// certificates: announced in the log (crl.published), then signed with the
-// receipt, stored, served. Numbers come from the log and never repeat.
+// PublishCRLs makes, for every generation whose key still signs lists, the full
+// list, one for each municipality with issued certificates, and one of CA
+// certificates if it certified any: announced in the log (crl.published), then
+// signed with the receipt, stored, served. Numbers come from the log and never
+// repeat.
 func (a *Authority) PublishCRLs(ctx context.Context) ([]PublishedCRL, error) {
 	ctx = context.WithoutCancel(ctx)
 	a.crlMu.Lock()
@@ -70,60 +72,31 @@ func (a *Authority) PublishCRLs(ctx context.Context) ([]PublishedCRL, error) {
 	if err := a.Follow(ctx); err != nil {
 		return nil, err
 	}
-	partitions := a.lists.Partitions()
-	lists := make([]*revocation.List, len(partitions))
-	bodies := make([]entry.Body, len(partitions))
-	for i, p := range partitions {
-		l, err := a.lists.Build(p, a.cfg.Now())
+	var out []PublishedCRL
+	for _, g := range a.generations {
+		lists, err := a.due(g)
 		if err != nil {
 			return nil, err
 		}
-		lists[i], bodies[i] = l, l.Body()
-	}
-	logged, err := a.own.AppendAll(ctx, bodies...)
-	if err != nil {
-		return nil, fmt.Errorf("couldn't announce the revocation lists: %w", err)
-	}
-	defer a.news()
-	out := make([]PublishedCRL, len(lists))
-	for i, l := range lists {
-		if out[i], err = a.signCRL(ctx, l, logged[i]); err != nil {
-			return nil, fmt.Errorf("couldn't sign the revocation list of %s: %w", l.Partition, err)
+		done, err := a.publish(ctx, g, lists)
+		if err != nil {
+			return nil, err
 		}
+		out = append(out, done...)
 	}
 	a.logTally(ctx, false)
 	return out, nil
 }
 
-func (a *Authority) signCRL(ctx context.Context, l *revocation.List, logged *ledger.Logged) (PublishedCRL, error) {
-	sig, err := a.cfg.Key.SignStream(ctx, l, logged.Bytes, logged.Receipt)
-	if err != nil {
-		return PublishedCRL{}, err
-	}
-	der, err := l.Assemble(sig)
-	if err != nil {
-		return PublishedCRL{}, err
-	}
-	row := registry.CRL{Partition: l.Partition, Number: l.Number, Covers: l.Covers, DER: der, ThisTime: l.ThisUpdate, NextTime: l.NextUpdate}
-	if err := a.reg.SetCRL(row, registry.Synced); err != nil {
-		return PublishedCRL{}, err
-	}
-	return PublishedCRL{Partition: l.Partition, Number: l.Number, Covers: l.Covers, Entries: l.Entries, Index: logged.Index,
-		DER: der, ThisUpdate: l.ThisUpdate, NextUpdate: l.NextUpdate}, nil
-}
-
-// CRL returns the newest signed list of a partition, or ErrNotFound.
+// CRL returns the newest signed list of a partition of the issuing generation, or
+// ErrNotFound.
 func (a *Authority) CRL(partition string) (registry.CRL, error) {
-	c, err := a.reg.GetCRL(partition)
-	if err != nil {
-		return c, notFound(err)
-	}
-	return c, nil
+	return a.CRLOf(a.issuer.Key, partition)
 }
 
-// Partitions names the revocation lists that there are, or will be with the
+// Partitions names the issuing generation's lists that there are, or will be with the
 // next publication.
-func (a *Authority) Partitions() []string { return a.lists.Partitions() }
+func (a *Authority) Partitions() []string { return a.generations[0].lists.Partitions() }
 
 // RecordAct logs a step of an officer (package ca/office), before anything
 // else happens because of it.

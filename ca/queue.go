@@ -171,7 +171,11 @@ func (a *Authority) fail(j *job, err error) {
 func (a *Authority) group(ctx context.Context, group []*job) {
 	a.issueMu.Lock()
 	defer a.issueMu.Unlock()
-	if err := a.settleHeld(ctx); err != nil {
+	err := a.settleHeld(ctx)
+	if err == nil {
+		err = a.mayIssue()
+	}
+	if err != nil {
 		for _, j := range group {
 			a.fail(j, err)
 		}

@@ -3,8 +3,6 @@ package ca
 import (
 	"context"
 	"errors"
-	"fmt"
-	"slices"
 	"testing"
 	"time"
 
@@ -84,49 +82,6 @@ func TestValidityEnds(t *testing.T) {
 	w.check()
 }
 
-// Scenario 18: the issuer's key leaked: everything in force is revoked, and
-// nothing twice.
-func TestIssuerKeyCompromise(t *testing.T) {
-	w := newWorld(t, worldOptions{})
-	for i := range 5 {
-		w.issue(fmt.Sprintf("住民　%c", 'あ'+rune(i)))
-	}
-	raw, from := w.sendNotice(2)
-	w.receive(raw, from)
-	if _, err := w.ca.RevokeAll(ctx, entry.GroundIssuerKey, [2]string{"op-1", "op-1"}); codes(err) == "" {
-		t.Errorf("one officer alone: %v", err)
-	}
-	n, err := w.ca.RevokeAll(ctx, entry.GroundIssuerKey, [2]string{"op-1", "op-2"})
-	must(t, err)
-	if n != 4 {
-		t.Errorf("revoked %d", n)
-	}
-	if n, err := w.ca.RevokeAll(ctx, entry.GroundIssuerKey, [2]string{"op-1", "op-2"}); n != 0 || err != nil {
-		t.Errorf("again: %d %v", n, err)
-	}
-	must(t, w.ca.Follow(ctx))
-	for o := range uint64(5) {
-		rec, err := w.reg.Get(o)
-		must(t, err)
-		serial, err := x509.ParseCertificate(rec.DER)
-		must(t, err)
-		a := w.ca.State().Lookup(w.key.KeyID(), serial.SerialNumber.Bytes())
-		want := 2 // cACompromise
-		if o == 2 {
-			want = 3 // affiliationChanged, whatever the change was
-		}
-		if a.Status != revocation.Revoked || a.Reason != want {
-			t.Errorf("ordinal %d: %+v", o, a)
-		}
-	}
-	var seen []uint64
-	must(t, w.ca.Revocations(func(r registry.Revocation) error { seen = append(seen, r.Ordinal); return nil }))
-	if !slices.Equal(seen, []uint64{0, 1, 2, 3, 4}) {
-		t.Errorf("revocations %v", seen)
-	}
-	w.check()
-}
-
 func TestRevocationRequests(t *testing.T) {
 	w := newWorld(t, worldOptions{})
 	w.issue("総務　太郎")
@@ -139,6 +94,8 @@ func TestRevocationRequests(t *testing.T) {
 		"no officer":          {RevocationRequest{Ground: entry.GroundRequest, Role: RoleCounter}, "R201 R304"},
 		"change":              {RevocationRequest{Ground: entry.GroundChange, Role: RoleOperator, Operators: two}, "R101 R105 R202 R301"},
 		"unknown ground":      {RevocationRequest{Ground: "bored", Role: RoleOperator, Operators: two}, "R101 R105 R202"},
+		"hold":                {RevocationRequest{Ground: "hold", Role: RoleOperator, Operators: two}, "R101 R105 R202"},
+		"a name for an id":    {RevocationRequest{Ground: entry.GroundRequest, Role: RoleCounter, Operators: [2]string{"op-1", "総務"}}, "R201 R304"},
 		"role":                {RevocationRequest{Ground: entry.GroundIssuerKey, Role: RoleCounter, Operators: two}, "R202"},
 		"unknown certificate": {RevocationRequest{Ordinal: 7, Ground: entry.GroundRequest, Role: RoleCounter, Operators: two}, "R204 R205"},
 	} {

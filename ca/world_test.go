@@ -91,8 +91,10 @@ type world struct {
 	regDir  string
 	regRand io.Reader
 
-	stateDir string       // Config.StateDir
-	logger   *slog.Logger // Config.Logger
+	stateDir   string       // Config.StateDir
+	logger     *slog.Logger // Config.Logger
+	generation int          // 0 and 1: the first
+	earlier    []Generation // before the issuing one, newest first
 }
 
 type worldOptions struct {
@@ -190,7 +192,7 @@ var sharedDecider = sync.OnceValues(func() (*policy.Decider, error) { return pol
 func (w *world) config() Config {
 	p, err := profile.Shipped(profile.Resident)
 	must(w.t, err)
-	return Config{Log: w.log, Reader: w.engine, Registry: w.reg, Key: w.signing, Issuer: w.issuer, Profile: p, BaseURL: testBase,
+	return Config{Log: w.log, Reader: w.engine, Registry: w.reg, Key: w.signing, Issuer: w.issuer, Profile: p, BaseURL: w.base(), Earlier: w.earlier,
 		Decider: w.decider, NoticeMode: w.mode, Now: w.clock.now, Rand: rand.Reader, StateDir: w.stateDir, Logger: w.logger}
 }
 

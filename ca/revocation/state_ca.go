@@ -76,3 +76,21 @@ func (s *State) crossRevoked(index uint64, b *entry.CrossRevoked) error {
 	}
 	return nil
 }
+
+// InForce returns the ordinals of an issuer's certificates that are issued and not
+// revoked, ascending. It doesn't know when they expire.
+func (s *State) InForce(issuer entry.Digest) []uint64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	i := slices.Index(s.issuers, issuer)
+	if i < 0 {
+		return nil
+	}
+	var out []uint64
+	for o := range s.certs {
+		if c := &s.certs[o]; c.phase == valid && int(c.issuer) == i {
+			out = append(out, uint64(o))
+		}
+	}
+	return out
+}

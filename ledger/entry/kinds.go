@@ -62,7 +62,7 @@ var Writers = map[string][]Kind{
 	ByLog:          {KindGenesis, KindStatusRoot, KindKeyCreated, KindKeyRetired, KindSecurityEvent}, // keys: its own
 	ByOperator:     {KindKeyCreated, KindKeyRetired, KindKeySucceeded, KindKeyLeaked, KindCrossIntent, KindCrossRevoked, KindSecurityEvent, KindTestAnnounced},
 	ByCouncil:      {KindPolicyApproved, KindReviewDraw, KindReviewReport, KindTestAnnounced},
-	ByCA:           {KindKeyCreated, KindKeyRetired, KindKeyLeaked, KindCertIntent, KindCertIssued, KindCertAborted, KindRevocationRequested, KindRevocation, KindCRLPublished, KindDisclosure, KindErasure, KindSecurityEvent, KindOperatorAct},
+	ByCA:           {KindKeyCreated, KindKeyRetired, KindCertIntent, KindCertIssued, KindCertAborted, KindRevocationRequested, KindRevocation, KindCRLPublished, KindDisclosure, KindErasure, KindSecurityEvent, KindOperatorAct},
 	ByCALink:       {KindHoldersSent, KindNoticeReceived, KindNoticeRefused, KindSecurityEvent},
 	ByRegisterLink: {KindHoldersReceived, KindSecurityEvent},
 	ByNoticeSender: {KindNoticeSent},

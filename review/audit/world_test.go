@@ -323,7 +323,7 @@ func (w *world) succeed() {
 func (w *world) digest(i uint64) entry.Digest { return entry.Sum(w.leaf(int(i))) }
 
 func (w *world) leak() {
-	w.add(entry.ByCA, &entry.KeyLeaked{Record: other, SPKI: entry.Sum(w.ca.SPKI())})
+	w.add(entry.ByOperator, &entry.KeyLeaked{Record: other, SPKI: entry.Sum(w.ca.SPKI())})
 }
 
 // act logs a step of a revocation by officers.

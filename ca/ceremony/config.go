@@ -17,6 +17,7 @@ import (
 	"github.com/sukashi-project/sukashi/ca/keystore"
 	"github.com/sukashi-project/sukashi/ca/profile"
 	"github.com/sukashi-project/sukashi/internal/say"
+	"github.com/sukashi-project/sukashi/ledger/entry"
 	"github.com/sukashi-project/sukashi/policy/transfer"
 )
 
@@ -39,6 +40,15 @@ type Config struct {
 	Software  *Software `yaml:"software"`
 	Log       LogConfig `yaml:"log"`
 	Profiles  Profiles  `yaml:"profiles"`
+
+	Authority *Authority `yaml:"authority"` // of commands that need the CA's records; not part of a ceremony
+}
+
+// Authority is where the CA keeps its records.
+type Authority struct {
+	Registry    string `yaml:"registry"`     // directory
+	RegistryKey string `yaml:"registry_key"` // file with its key, 64 hex digits
+	NoticeMode  string `yaml:"notice_mode"`  // reference or echo
 }
 
 // Officer is one person who may approve.
@@ -153,6 +163,9 @@ func (c *Config) validate() error {
 	case c.Log.URL != "" && (c.Log.Certificate == "" || c.Log.Key == "" || c.Log.Roots == ""):
 		return errors.New("a log's url needs certificate, key and roots")
 	}
+	if a := c.Authority; a != nil && (a.Registry == "" || a.RegistryKey == "" || (a.NoticeMode != entry.ModeReference && a.NoticeMode != entry.ModeEcho)) {
+		return errors.New("authority needs registry, registry_key and notice_mode (reference or echo)")
+	}
 	return c.validateOfficers()
 }
 
@@ -184,6 +197,9 @@ func (c *Config) under(dir string) {
 		&c.Profiles.Root, &c.Profiles.OCSP, &c.Profiles.Link, &c.Profiles.Cross}
 	if c.Token != nil {
 		paths = append(paths, &c.Token.PINFile)
+	}
+	if c.Authority != nil {
+		paths = append(paths, &c.Authority.Registry, &c.Authority.RegistryKey)
 	}
 	if c.Software != nil {
 		paths = append(paths, &c.Software.Dir, &c.Software.PassphraseFile)
@@ -227,6 +243,9 @@ func loadProfile(role profile.Role, path string) (*profile.Profile, error) {
 	}
 	return p, nil
 }
+
+// Secret reads a PIN, a passphrase or a key from a file of its owner alone.
+func Secret(path string) ([]byte, error) { return secret(path) }
 
 // secret reads a PIN or passphrase from a file of its owner alone.
 func secret(path string) ([]byte, error) {

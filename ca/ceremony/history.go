@@ -133,3 +133,34 @@ func (h *history) allows(p *Plan) error {
 	}
 	return nil
 }
+
+// KeyState is what a generation's key may do.
+type KeyState int
+
+// The states of a key, in the order in which they end each other.
+const (
+	Issuing   KeyState = iota // issues and signs lists
+	Succeeded                 // signs lists for its certificates
+	Leaked                    // Article 14: signs nothing but its last lists
+	Retired                   // signs nothing
+)
+
+// States says how far each generation's key has come, by the log.
+func (c *Ceremony) States(ctx context.Context) (map[entry.Digest]KeyState, error) {
+	h, err := c.history(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := map[entry.Digest]KeyState{}
+	for spki, k := range h.keys {
+		switch {
+		case k.retired:
+			out[spki] = Retired
+		case k.leaked:
+			out[spki] = Leaked
+		case k.succeeded:
+			out[spki] = Succeeded
+		}
+	}
+	return out, nil
+}

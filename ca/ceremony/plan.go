@@ -163,6 +163,24 @@ func (c *Ceremony) KeepApproval(a *Approval) error {
 	return writeFile(filepath.Join(dir, a.Officer+".json"), append(b, '\n'))
 }
 
+// Approvals are those that were kept for a plan, in order of officers' ids.
+func (c *Ceremony) Approvals(p *Plan) ([]Approval, error) {
+	d, err := p.Digest()
+	if err != nil {
+		return nil, err
+	}
+	return c.approvals(d)
+}
+
+// Approved checks that enough officers approved a plan.
+func (c *Ceremony) Approved(p *Plan) error {
+	list, err := c.Approvals(p)
+	if err != nil {
+		return err
+	}
+	return p.approved(list)
+}
+
 // approvals reads what was kept for a plan, in order of officers' ids.
 func (c *Ceremony) approvals(d entry.Digest) ([]Approval, error) {
 	files, err := os.ReadDir(c.approvalsDir(d))

@@ -23,10 +23,11 @@ import (
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"sukashi":  main,
-		"keys":     keysOf,
-		"chomp":    chomp,
-		"wait-for": waitFor,
+		"sukashi-seed": func() { os.Exit(seed(os.Args[1], os.Args[2])) },
+		"sukashi":      main,
+		"keys":         keysOf,
+		"chomp":        chomp,
+		"wait-for":     waitFor,
 	})
 }
 

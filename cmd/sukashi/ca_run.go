@@ -1,0 +1,392 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sukashi-project/sukashi/ca"
+	"github.com/sukashi-project/sukashi/ca/ceremony"
+	"github.com/sukashi-project/sukashi/ca/keystore"
+	"github.com/sukashi-project/sukashi/ca/profile"
+	"github.com/sukashi-project/sukashi/ca/registry"
+	"github.com/sukashi-project/sukashi/internal/say"
+	"github.com/sukashi-project/sukashi/ledger"
+	"github.com/sukashi-project/sukashi/ledger/entry"
+	"github.com/sukashi-project/sukashi/ledger/logkey"
+	"github.com/sukashi-project/sukashi/ledger/proof"
+	"github.com/sukashi-project/sukashi/ledger/publish"
+	"github.com/sukashi-project/sukashi/ledger/trillianlog"
+	"github.com/sukashi-project/sukashi/policy"
+)
+
+// room is an open ceremony: log, keys, configuration.
+type room struct {
+	cfg    *ceremony.Config
+	ce     *ceremony.Ceremony
+	host   ceremony.Host
+	log    ledger.Log
+	reader ledger.Reader
+	closes []func() error
+}
+
+func (r *room) close() error {
+	var errs []error
+	for i := len(r.closes) - 1; i >= 0; i-- {
+		errs = append(errs, r.closes[i]())
+	}
+	return errors.Join(errs...)
+}
+
+// open opens the log and, if asked for, the keys' host.
+func (c *caCmd) open(ctx context.Context, keys bool) (*room, error) {
+	cfg, err := ceremony.Load(c.config)
+	if err != nil {
+		return nil, err
+	}
+	r := &room{cfg: cfg}
+	if err := r.openLog(ctx); err != nil {
+		return nil, errors.Join(err, r.close())
+	}
+	if keys {
+		host, done, err := ceremony.OpenHost(cfg)
+		if err != nil {
+			return nil, errors.Join(err, r.close())
+		}
+		r.host, r.closes = host, append(r.closes, done)
+	}
+	r.ce, err = ceremony.New(cfg, ceremony.Env{Log: r.log, Reader: r.reader, Host: r.host, Now: time.Now, Rand: rand.Reader})
+	if err != nil {
+		return nil, errors.Join(err, r.close())
+	}
+	return r, nil
+}
+
+// openLog reaches the log over mTLS, or opens its store on this machine.
+func (r *room) openLog(ctx context.Context) error {
+	l := r.cfg.Log
+	if l.URL != "" {
+		return r.dialLog(l)
+	}
+	key, err := logkey.OpenFile(l.KeyFile)
+	if err != nil {
+		return err
+	}
+	r.closes = append(r.closes, key.Close)
+	if key.VKey() != l.VKey {
+		return say.New("ca.log-key", "ログの鍵が、設定の vkey と違います。", "The log's key is not the configuration's vkey.")
+	}
+	e, err := trillianlog.Open(ctx, trillianlog.Config{Dir: l.Store, HeadDir: l.Head, Origin: key.Name(), Signer: key, VKey: l.VKey, Now: time.Now})
+	if err != nil {
+		return err
+	}
+	r.closes = append(r.closes, e.Close)
+	r.log, r.reader = e, e
+	return nil
+}
+
+func (r *room) dialLog(l ceremony.LogConfig) error {
+	cert, err := tls.LoadX509KeyPair(l.Certificate, l.Key)
+	if err != nil {
+		return fmt.Errorf("couldn't read the operator's TLS identity: %w", err)
+	}
+	pem, err := os.ReadFile(l.Roots)
+	if err != nil {
+		return fmt.Errorf("couldn't read the log's TLS root: %w", err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		return errors.New("couldn't read the log's TLS root: no certificate in it")
+	}
+	client, err := publish.NewClient(l.URL, &http.Client{Timeout: time.Minute, Transport: &http.Transport{
+		TLSClientConfig: &tls.Config{Certificates: []tls.Certificate{cert}, RootCAs: roots, MinVersion: tls.VersionTLS13}}})
+	if err != nil {
+		return err
+	}
+	r.log, r.reader = client, client
+	return nil
+}
+
+// run carries an act out. Some acts have a part that the CA's records are needed
+// for; they are opened first, so that the act does not stop half-way for want of
+// them.
+func (c *caCmd) run(cmd *cobra.Command, words []string) (err error) {
+	r, err := c.open(cmd.Context(), true)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.close()) }()
+	p, other, err := planOf(r.ce, words)
+	if err != nil {
+		return err
+	}
+	if p.Act == ceremony.ActLeak || p.Act == ceremony.ActRetire {
+		return c.end(cmd, r, p)
+	}
+	res, err := r.ce.Run(cmd.Context(), p, other)
+	if err != nil {
+		return err
+	}
+	c.report(cmd, res)
+	return nil
+}
+
+func (c *caCmd) report(cmd *cobra.Command, res *ceremony.Result) {
+	if res.Again {
+		fmt.Fprintf(cmd.OutOrStdout(), c.text("〇 すでに終わっています: %s\n", "〇 it had been done before: %s\n"), res.Dir)
+		return
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), c.text("〇 終わりました: %s\n", "〇 done: %s\n"), res.Dir)
+	fmt.Fprintf(cmd.OutOrStdout(), c.text("記録書 %s(ログの記録 %v)\n", "transcript %s (log entries %v)\n"), res.Record, res.Indices)
+}
+
+// end carries out the end of a key: a leak (Article 14) or its retirement.
+func (c *caCmd) end(cmd *cobra.Command, r *room, p *ceremony.Plan) error {
+	ctx := cmd.Context()
+	if r.cfg.Authority == nil {
+		return say.New("ca.authority", "設定に authority(発行記録の場所)がありません。", "The configuration has no authority (where the CA's records are).")
+	}
+	approvals, err := r.ce.Approvals(p)
+	if err != nil {
+		return err
+	}
+	if err := r.ce.Approved(p); err != nil {
+		return err
+	}
+	two, err := officersOf(approvals)
+	if err != nil {
+		return err
+	}
+	a, err := c.authority(ctx, r) // first of all: with the keys here, no running CA has them
+	if err != nil {
+		return err
+	}
+	return errors.Join(c.endKey(cmd, r, p, a.authority, two), a.close())
+}
+
+// endKey: a retired key makes its last lists before it is retired; a leak is
+// recorded before anything is revoked for it.
+func (c *caCmd) endKey(cmd *cobra.Command, r *room, p *ceremony.Plan, a *ca.Authority, two [2]string) error {
+	ctx, w := cmd.Context(), cmd.OutOrStdout()
+	if p.Act == ceremony.ActRetire {
+		lists, err := a.PublishLast(ctx, *p.Previous)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(w, c.text("最後の失効リスト %d 件\n", "%d last lists\n"), len(lists))
+	}
+	res, err := r.ce.Run(ctx, p, nil)
+	if err != nil {
+		return err
+	}
+	c.report(cmd, res)
+	if p.Act == ceremony.ActRetire {
+		return nil
+	}
+	n, err := a.RevokeLeaked(ctx, *p.Previous, two)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, c.text("失効させた証明書 %d 件\n", "%d certificates revoked\n"), n)
+	return nil
+}
+
+// openAuthority is the CA with its records, opened for one command.
+type openAuthority struct {
+	authority *ca.Authority
+	reg       *registry.Registry
+	numbers   map[entry.Digest]int // generations by key
+	closes    []func() error
+}
+
+func (a *openAuthority) close() error {
+	var errs []error
+	for i := len(a.closes) - 1; i >= 0; i-- {
+		errs = append(errs, a.closes[i]())
+	}
+	return errors.Join(errs...)
+}
+
+func (c *caCmd) withAuthority(cmd *cobra.Command, f func(*openAuthority) error) (err error) {
+	r, err := c.open(cmd.Context(), true)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.close()) }()
+	if r.cfg.Authority == nil {
+		return say.New("ca.authority", "設定に authority(発行記録の場所)がありません。", "The configuration has no authority (where the CA's records are).")
+	}
+	a, err := c.authority(cmd.Context(), r)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f(a), a.close())
+}
+
+// authority opens the CA with the newest generation's key as the issuing one.
+func (c *caCmd) authority(ctx context.Context, r *room) (*openAuthority, error) {
+	out := &openAuthority{numbers: map[entry.Digest]int{}}
+	if err := out.open(ctx, r); err != nil {
+		return nil, errors.Join(err, out.close())
+	}
+	return out, nil
+}
+
+func (a *openAuthority) open(ctx context.Context, r *room) error {
+	gs, err := ceremony.Generations(r.cfg)
+	if err != nil {
+		return err
+	}
+	if len(gs) == 0 {
+		return say.New("ceremony.none", "認証局の鍵がまだありません。", "The CA has no key yet.")
+	}
+	trust, err := proof.LogOnly(r.cfg.Log.VKey)
+	if err != nil {
+		return err
+	}
+	var all []ca.Generation
+	for i := len(gs) - 1; i >= 0; i-- {
+		g := ca.Generation{Issuer: gs[i].Issuer, BaseURL: gs[i].Base}
+		a.numbers[gs[i].Key] = gs[i].Number
+		label := ceremony.IssuerLabel(gs[i].Number)
+		has, err := r.host.Has(label)
+		if err == nil && (has || len(all) == 0) { // an earlier key may have been destroyed; the issuing one is needed
+			var key keystore.Key
+			if key, err = r.host.Issuer(label, ceremony.Gate(r.cfg, trust, label, time.Now)); err == nil {
+				a.closes = append(a.closes, key.Close)
+				g.Key = key
+			}
+		}
+		if err != nil {
+			return inUse(err)
+		}
+		all = append(all, g)
+	}
+	if a.reg, err = openRegistry(r.cfg.Authority); err != nil {
+		return err
+	}
+	a.closes = append(a.closes, a.reg.Close)
+	decider, err := shippedDecider(ctx, r.log)
+	if err != nil {
+		return err
+	}
+	resident, err := profile.Shipped(profile.Resident)
+	if err != nil {
+		return err
+	}
+	a.authority, err = ca.Open(ctx, ca.Config{Log: r.log, Reader: r.reader, Registry: a.reg, Key: all[0].Key, Issuer: all[0].Issuer, Profile: resident,
+		BaseURL: all[0].BaseURL, Earlier: all[1:], Decider: decider, NoticeMode: r.cfg.Authority.NoticeMode, Now: time.Now, Rand: rand.Reader})
+	if err != nil {
+		return err
+	}
+	a.closes = append(a.closes, a.authority.Close)
+	return nil
+}
+
+// inUse says in words that another process has the keys.
+func inUse(err error) error {
+	if !errors.Is(err, keystore.ErrInUse) {
+		return err
+	}
+	return say.New("ceremony.in-use", "認証局が動いているため、鍵を使えません。", "The CA is running, so its key can't be used.").
+		Hint("認証局を停止してから、もう一度実行してください。", "Stop the CA and run again.").Because(err)
+}
+
+func openRegistry(c *ceremony.Authority) (*registry.Registry, error) {
+	text, err := ceremony.Secret(c.RegistryKey)
+	if err != nil {
+		return nil, err
+	}
+	key, err := hex.DecodeString(strings.TrimSpace(string(text)))
+	if err != nil || len(key) != registry.KeySize {
+		return nil, say.New("ca.registry-key", "発行記録の鍵のファイルが正しくありません。", "The registry's key file is not one.")
+	}
+	return registry.Open(c.Registry, registry.Config{Key: key, Rand: rand.Reader})
+}
+
+// shippedDecider decides by the bundle that comes with the program, if the council
+// put it into force in this log.
+func shippedDecider(ctx context.Context, log ledger.Log) (*policy.Decider, error) {
+	n, err := log.NextSeq(ctx, entry.ByCouncil)
+	if err != nil {
+		return nil, err
+	}
+	bundle := policy.Shipped()
+	for seq := n; seq > 0; seq-- {
+		index, b, err := log.Lookup(ctx, entry.ByCouncil, seq-1)
+		if err != nil {
+			return nil, err
+		}
+		e, err := entry.Parse(b)
+		if err != nil {
+			return nil, err
+		}
+		if p, ok := e.Body.(*entry.PolicyApproved); ok && p.Bundle == bundle.Digest {
+			return policy.NewDecider(ctx, bundle, index)
+		}
+	}
+	return nil, say.New("ca.policy", "この規則は、ログで承認されていません。", "These rules are not approved in the log.").
+		Hint("審議会の承認(policy.approved)を先にログへ載せてください。", "Put the council's approval (policy.approved) into the log first.")
+}
+
+// revoke finds a certificate by its serial and revokes it.
+func (a *openAuthority) revoke(ctx context.Context, serial, ground string, by [2]string) (*ca.Revocation, error) {
+	size, err := a.reg.Size()
+	if err != nil {
+		return nil, err
+	}
+	role := ca.RoleCounter
+	if ground == entry.GroundError {
+		role = ca.RoleOperator
+	}
+	for o := range size {
+		rec, err := a.reg.Get(o)
+		if err != nil {
+			return nil, err
+		}
+		if rec.Serial == serial {
+			return a.authority.RevokeOnRequest(ctx, ca.RevocationRequest{Ordinal: o, Ground: ground, Role: role, Operators: by})
+		}
+	}
+	return nil, ca.ErrNotFound
+}
+
+func (c *caCmd) writeLists(cmd *cobra.Command, dir string, a *openAuthority, lists []ca.PublishedCRL) error {
+	for _, l := range lists {
+		sub := filepath.Join(dir, fmt.Sprintf("generation-%d", a.numbers[l.Issuer]))
+		if err := os.MkdirAll(sub, 0o755); err != nil {
+			return err
+		}
+		path := filepath.Join(sub, l.Partition+".crl")
+		if err := writeWhole(path, l.DER); err != nil {
+			return err
+		}
+		fmt.Fprintf(cmd.OutOrStdout(), c.text("%s  番号 %d、%d 件\n", "%s  number %d, %d entries\n"), path, l.Number, l.Entries)
+	}
+	return nil
+}
+
+// writeWhole writes a file under another name first.
+func writeWhole(path string, b []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".tmp-*")
+	if err != nil {
+		return err
+	}
+	_, err = io.Writer.Write(f, b)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return os.Rename(f.Name(), path)
+}

@@ -163,6 +163,40 @@ func (a *Authority) uncertain(err error) error {
 	return ErrUncertain.Because(err)
 }
 
+// RevokeAll revokes every certificate in force on one ground, in batches, whatever
+// key issued it. It returns how many it revoked. Asking again after an error goes
+// on where it stopped. For one leaked key use RevokeLeaked.
+func (a *Authority) RevokeAll(ctx context.Context, ground string, operators [2]string) (int, error) {
+	ctx = context.WithoutCancel(ctx)
+	if err := a.settle(ctx); err != nil {
+		return 0, err
+	}
+	a.revMu.Lock()
+	defer a.revMu.Unlock()
+	size, err := a.reg.Size()
+	if err != nil {
+		return 0, err
+	}
+	total := 0
+	var recs []*registry.Record
+	for o := uint64(0); o < size; o++ {
+		rec, err := a.reg.Get(o)
+		if err != nil {
+			return total, err
+		}
+		if rec.State == registry.Issued && a.cfg.Now().Before(rec.NotAfter) {
+			recs = append(recs, rec)
+		}
+		if len(recs) == leakBatch || o == size-1 {
+			if err := a.revokeMany(ctx, recs, ground, operators); err != nil {
+				return total, err
+			}
+			total, recs = total+len(recs), recs[:0]
+		}
+	}
+	return total, nil
+}
+
 // revokeMany revokes certificates on one ground that the CA's own officers answer
 // for. revMu is held.
 func (a *Authority) revokeMany(ctx context.Context, recs []*registry.Record, ground string, operators [2]string) error {

@@ -6,6 +6,9 @@ BIN := bin
 TESTFLAGS ?= -timeout 25m
 
 export CGO_ENABLED ?= 1
+# One build cache for the programs, vet and the tests: Trillian, Pebble and OPA
+# are compiled once.
+export GOFLAGS := $(strip $(GOFLAGS) -trimpath)
 
 .PHONY: help build demo test test-short deps vet cover fuzz fuzz-policy bench bench-ca bench-ledger bench-ledger-quick clean
 
@@ -14,8 +17,8 @@ help: ## list the targets
 
 build: ## build bin/sukashi and bin/sukashi-verify
 	@mkdir -p $(BIN)
-	$(GO) build -trimpath -o $(BIN)/sukashi ./cmd/sukashi
-	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/sukashi-verify ./cmd/sukashi-verify
+	$(GO) build -o $(BIN)/sukashi ./cmd/sukashi
+	CGO_ENABLED=0 $(GO) build -o $(BIN)/sukashi-verify ./cmd/sukashi-verify
 
 demo: build ## build and tell the whole story once (a temporary directory)
 	$(BIN)/sukashi demo

@@ -44,7 +44,7 @@ only github.com/miekg/pkcs11               : internal/token
 only github.com/prometheus                : internal/serve
 only github.com/spf13/cobra                : cmd/sukashi
 only github.com/smallstep/pkcs7            : review/application
-only github.com/jackc/pgx/v5               : ca/registry/pgstore
+only github.com/jackc/pgx/v5               : ca/registry/pgstore juki/register/pgstore
 
 # A key on a token has no gate of its own: nobody reaches it but who puts one in front.
 # (ca/registry: its tests put the key ring under a token's wrapping key, which signs nothing.)

@@ -124,7 +124,6 @@ func (r *Register) RecordExport(code, municipality, operator string, check func(
 		return Export{}, errTown
 	}
 	tx := r.begin()
-	defer tx.b.Close()
 	x := Export{N: tx.m.Exports, At: entry.At(r.now()), Size: tx.m.Size, Code: code,
 		Municipality: municipality, Operator: operator, Attr: cur.Attr}
 	if check != nil {
@@ -136,7 +135,7 @@ func (r *Register) RecordExport(code, municipality, operator string, check func(
 	if err := tx.set(exportKey(x.N), x); err != nil {
 		return Export{}, err
 	}
-	tx.b.Set(append(exportsOf(code), be(x.N)...), nil)
+	tx.row(append(exportsOf(code), be(x.N)...), nil)
 	return x, r.commit(tx)
 }
 

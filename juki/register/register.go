@@ -41,7 +41,7 @@ type Config struct {
 
 // Register is the open database. Safe for concurrent use.
 type Register struct {
-	kv  *kv.Store
+	kv  Store
 	now func() time.Time
 
 	mu sync.Mutex // one writer at a time
@@ -59,6 +59,15 @@ func Open(dir string, c Config) (*Register, error) {
 	s, err := kv.Open(dir, c.KV)
 	if err != nil {
 		return nil, err
+	}
+	return OpenStore(embedded{s}, c)
+}
+
+// OpenStore opens the database on a store of another kind, which it closes in
+// the end, also when it fails.
+func OpenStore(s Store, c Config) (*Register, error) {
+	if c.Now == nil {
+		return nil, errors.Join(errors.New("register needs a clock"), s.Close())
 	}
 	r := &Register{kv: s, now: c.Now, m: meta{Format: format}}
 	if err := r.load(); err != nil {
@@ -114,7 +123,6 @@ func (r *Register) Import(rs []Resident) (int, error) {
 
 func (r *Register) importChunk(rs []Resident) (int, error) {
 	tx := r.begin()
-	defer tx.b.Close()
 	at := entry.At(r.now())
 	for i, p := range rs {
 		old, err := tx.record(p.Code)
@@ -139,7 +147,6 @@ func (r *Register) Apply(events ...Event) ([]Change, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	tx := r.begin()
-	defer tx.b.Close()
 	at := entry.At(r.now())
 	out := make([]Change, 0, len(events))
 	for i, e := range events {
@@ -159,7 +166,7 @@ func (r *Register) commit(tx *tx) error {
 	if err := tx.set([]byte("m"), tx.m); err != nil {
 		return err
 	}
-	if err := tx.b.Commit(true); err != nil {
+	if err := r.kv.Write(tx.b); err != nil {
 		return fmt.Errorf("couldn't write to the register: %w", err)
 	}
 	r.m = tx.m
@@ -169,21 +176,23 @@ func (r *Register) commit(tx *tx) error {
 // tx is one batch with the records it has touched.
 type tx struct {
 	r    *Register
-	b    *kv.Batch
+	b    []Pair
 	m    meta
 	seen map[string]*Record
 }
 
 func (r *Register) begin() *tx {
-	return &tx{r: r, b: r.kv.NewBatch(), m: r.m, seen: map[string]*Record{}}
+	return &tx{r: r, m: r.m, seen: map[string]*Record{}}
 }
+
+func (t *tx) row(key, value []byte) { t.b = append(t.b, Pair{key, value}) }
 
 func (t *tx) set(key []byte, v any) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("couldn't encode a register row: %w", err)
 	}
-	t.b.Set(key, b)
+	t.row(key, b)
 	return nil
 }
 
@@ -211,7 +220,7 @@ func (t *tx) put(code string, rec *Record, v Version) error {
 	if v.Deleted {
 		t.m.Deleted++
 	} else {
-		t.b.Set(bucketKey(v.Attr, code), nil)
+		t.row(bucketKey(v.Attr, code), nil)
 	}
 	rec = &Record{Code: code, Versions: append(rec.Versions[:len(rec.Versions):len(rec.Versions)], v)}
 	t.seen[code] = rec
@@ -267,7 +276,7 @@ func bucketKey(a attr.Attributes, code string) []byte {
 	return append(bucketPrefix(Bucket(a)), code...)
 }
 
-func get(s *kv.Store, key []byte, v any) error {
+func get(s Store, key []byte, v any) error {
 	b, err := s.Get(key)
 	if err != nil {
 		return err

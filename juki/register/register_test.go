@@ -28,9 +28,14 @@ func code(t testing.TB, n uint64) string {
 	return c
 }
 
+// backend opens an empty register; TestOnPostgres puts another one here.
+var backend = func(t testing.TB) (*register.Register, error) {
+	return register.Open(t.TempDir(), register.Config{Now: clock})
+}
+
 func open(t testing.TB) *register.Register {
 	t.Helper()
-	r, err := register.Open(t.TempDir(), register.Config{Now: clock})
+	r, err := backend(t)
 	if err != nil {
 		t.Fatal(err)
 	}

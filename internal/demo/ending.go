@@ -3,12 +3,9 @@ package demo
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"path/filepath"
 	"time"
 )
-
-func httpClient() *http.Client { return &http.Client{Timeout: time.Minute} }
 
 // ending says where everything is and what to run next.
 func (t *teller) ending() {

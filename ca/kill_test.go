@@ -79,17 +79,25 @@ func killWorld(t *testing.T, n, worlds, runs int) (killed int) {
 	must(t, w.reg.Close())
 	must(t, w.engine.Close())
 	must(t, w.key.Close())
-	_, steps := runKilled(t, w.dir, &ack, 0, 1<<30) // not killed: how many steps there are
-	if steps < 60 {
-		t.Errorf("a process has only %d steps", steps)
+	_, all := runKilled(t, w.dir, &ack, 0, 1<<30, false) // not killed: how many steps there are
+	_, work := runKilled(t, w.dir, &ack, 1, 1<<30, true)
+	if all < 60 || work < 30 || work >= all {
+		t.Errorf("a process has only %d steps, %d of them after its start", all, work)
 		return 0
 	}
+	// A start has more steps with every process that died before it: every other
+	// process is killed at a step that is counted from the end of its start.
 	for i := n; i < runs; i += worlds {
-		if dead, _ := runKilled(t, w.dir, &ack, i+1, 1+i*steps/runs); dead {
+		late := i/worlds%2 == 1
+		steps := all
+		if late {
+			steps = work
+		}
+		if dead, _ := runKilled(t, w.dir, &ack, i+2, 1+i*steps/runs, late); dead {
 			killed++
 		}
 	}
-	w = attachWorld(t, w.dir, runs+1, nil)
+	w = attachWorld(t, w.dir, runs+3, nil)
 	w.check()
 	for o, digest := range ack.issued {
 		rec, err := w.reg.Get(o)
@@ -108,11 +116,12 @@ func killWorld(t *testing.T, n, worlds, runs int) (killed int) {
 	return killed
 }
 
-// runKilled runs one process and reads what it acknowledges. It returns whether
-// the process was killed, and else how many steps it took.
-func runKilled(t *testing.T, dir string, ack *acknowledged, run, at int) (dead bool, steps int) {
+// runKilled runs one process and reads what it acknowledges. late: steps are
+// counted from the end of its start. It returns whether the process was killed,
+// and else how many steps it took.
+func runKilled(t *testing.T, dir string, ack *acknowledged, run, at int, late bool) (dead bool, steps int) {
 	cmd := exec.Command(os.Args[0], "-test.run=^TestKillChild$", "-test.v")
-	cmd.Env = append(os.Environ(), "SUKASHI_KILL_DIR="+dir, fmt.Sprintf("SUKASHI_KILL_AT=%d,%d", run, at))
+	cmd.Env = append(os.Environ(), "SUKASHI_KILL_DIR="+dir, fmt.Sprintf("SUKASHI_KILL_AT=%d,%d,%t", run, at, late))
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
 	out, err := cmd.StdoutPipe()
@@ -165,18 +174,22 @@ func scan(line, format string, into ...any) bool {
 func TestKillChild(t *testing.T) {
 	dir := os.Getenv("SUKASHI_KILL_DIR")
 	var run, at int
-	if dir == "" || !scan(os.Getenv("SUKASHI_KILL_AT"), "%d,%d", &run, &at) {
+	var late bool
+	if dir == "" || !scan(os.Getenv("SUKASHI_KILL_AT"), "%d,%d,%t", &run, &at, &late) {
 		t.Skip("skipped: runs only in the processes that TestKills starts")
 	}
 	var steps atomic.Int64
+	var armed atomic.Bool
+	armed.Store(!late)
 	step := func() {
-		if steps.Add(1) == int64(at) {
+		if armed.Load() && steps.Add(1) == int64(at) {
 			syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			select {}
 		}
 	}
 	w := attachWorld(t, dir, run+1, step)
 	w.redeliver()
+	armed.Store(true)
 	var certs [2]*Certificate
 	var wg sync.WaitGroup
 	for k := range certs {

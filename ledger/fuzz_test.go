@@ -35,6 +35,7 @@ var fuzzed = map[string]string{
 	"publish.parseFrames":          "FuzzParseFrames",
 	"publish.parseReceipts":        "FuzzParseReceipts",
 	"publish.parseTilePath":        "FuzzParseTilePath",
+	"status.Unmarshal":             "FuzzUnmarshal",
 	"witness.parseRequest":         "FuzzParseRequest",
 	"witness.parseText":            "FuzzParseText",
 	"witness.parseHash":            "through parseRequest",

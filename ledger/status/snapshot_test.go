@@ -7,6 +7,25 @@ import (
 	"pgregory.net/rapid"
 )
 
+// What is not exactly what Marshal writes is refused, whatever it is.
+func FuzzUnmarshal(f *testing.F) {
+	tree := New()
+	for range 3 {
+		tree.Apply(intent(tree.Size()))
+	}
+	tree.Apply(issued(0))
+	tree.Apply(aborted(1))
+	f.Add(New().Marshal())
+	f.Add(tree.Marshal())
+	f.Add([]byte(snapshotMagic))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		tree, err := Unmarshal(b)
+		if err == nil && !bytes.Equal(tree.Marshal(), b) {
+			t.Error("two snapshots of one tree")
+		}
+	})
+}
+
 // A restored tree is the tree, and goes on like it.
 func TestSnapshot(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

@@ -112,9 +112,9 @@ func provedText(p *audit.ProofFigure) Text {
 		return Text{JA: "証明書は、規則が証明できていないと述べています。", EN: "The certificate says that the rules are not proved."}
 	}
 	return Text{
-		JA: fmt.Sprintf("%d 種の手続の %d の事実は、どれか一つでも欠ければ許可されません。%d 通りを判定し、許可は各手続につき 1 通りでした。通知が「変わった」こと以外に伝えられる量は %s ビット、番号欄の外に続く数字は最大 %d 桁です。規則に誤りを %d 通り入れ、%d 通りに気づきました。",
+		JA: fmt.Sprintf("%d 種の手続の %d の事実は、どれか一つでも欠ければ許可されません。%d 通りを判定し、許可は各手続につき 1 通りでした。通知が「変わった」こと以外に伝えられる量は %s ビット、定められた欄の外に続く数字は最大 %d 桁です。規則にわざと入れた誤り %d 通りのうち、%d 通りを検査が見つけました。",
 			p.Rulesets, p.Facts, p.Decided, bits(p.FreeBits), p.DigitRun, p.Mutants, p.Noticed),
-		EN: fmt.Sprintf("In %d procedures with %d facts, nothing is allowed when any one fact is missing. Of %d cases decided, one for each procedure is allowed. Beyond \"something changed\" a notice can carry %s bits; outside the numbered places no more than %d digits follow each other. Of %d faults put into the rules, %d were noticed.",
+		EN: fmt.Sprintf("In %d procedures with %d facts, nothing is allowed when any one fact is missing. Of %d cases decided, one for each procedure is allowed. Beyond \"something changed\" a notice can carry %s bits; outside the prescribed places no more than %d digits follow each other. Of %d faults put into the rules, %d were noticed.",
 			p.Rulesets, p.Facts, p.Decided, bits(p.FreeBits), p.DigitRun, p.Mutants, p.Noticed),
 	}
 }

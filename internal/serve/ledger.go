@@ -119,6 +119,9 @@ func (r *runner) serveLedger(engine *trillianlog.Engine) error {
 	mux.Handle("/", m.count("read", publish.Handler(publish.Config{Source: engine, Restrict: restrict, Logger: r.log})))
 	m.mount(mux, func(ctx context.Context) error {
 		_, err := engine.Checkpoint(ctx)
+		if err != nil {
+			r.log.Error("the newest checkpoint can't be shown", "error", err.Error())
+		}
 		return err
 	})
 	return r.listen("public", r.cfg.Public, nil, mux)

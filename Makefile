@@ -32,7 +32,7 @@ vet: ## gofmt, go vet, staticcheck
 test: deps build vet ## everything: vet, all tests, coverage floors
 	@scripts/test.sh $(TESTFLAGS)
 
-test-short: build ## the quick tests only (under three minutes)
+test-short: build ## the quick tests only (some three minutes)
 	$(GO) test -short -timeout 5m ./...
 
 fuzz: ## 30 seconds for every fuzz target

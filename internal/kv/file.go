@@ -3,6 +3,8 @@ package kv
 import (
 	"errors"
 	"fmt"
+	"os"
+	"syscall"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -15,26 +17,25 @@ type File = vfs.File
 const WriteCategory = vfs.WriteCategoryUnspecified
 
 // MakeDir makes a directory and its missing parents so that they survive a
-// crash: each new name is brought to disk in its parent. Pebble does that for
-// its files, not for its directory.
+// crash: their names are brought to disk in each directory above. Pebble does
+// that for its files, not for its directory.
+//
+// A directory that holds nothing yet is treated like a missing one, because the
+// process that made it may have ended, or met an error, before its name was on
+// disk. One that holds something is left alone.
 func MakeDir(fs FS, dir string) error {
-	var parents []string
-	for d := dir; ; {
-		if _, err := fs.Stat(d); err == nil {
-			break
-		}
-		parent := fs.PathDir(d)
-		if parent == d {
-			break
-		}
-		parents = append(parents, parent)
-		d = parent
+	if names, err := fs.List(dir); err == nil && len(names) > 0 {
+		return nil
 	}
 	if err := fs.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("couldn't make the directory %s: %w", dir, err)
 	}
-	for _, p := range parents {
-		if err := SyncDir(fs, p); err != nil {
+	for d := dir; fs.PathDir(d) != d; {
+		d = fs.PathDir(d)
+		switch err := SyncDir(fs, d); {
+		case errors.Is(err, os.ErrPermission), errors.Is(err, syscall.EINVAL):
+			return nil // somebody else's, or one that can't be brought to disk: not made here
+		case err != nil:
 			return err
 		}
 	}

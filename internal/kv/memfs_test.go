@@ -95,6 +95,26 @@ func TestMadeDirectoriesSurviveACrash(t *testing.T) {
 	if Disk() == nil {
 		t.Error("no disk")
 	}
+	// Also when the first try met an error anywhere.
+	for at := range 4 {
+		mem, n := NewCrashableFS(), 0
+		gone := errors.New("disk is gone")
+		fs := Wrap(mem, func(string) error {
+			if n++; n-1 == at {
+				return gone
+			}
+			return nil
+		})
+		if err := MakeDir(fs, "/a/b/c"); !errors.Is(err, gone) {
+			t.Errorf("an error at change %d: %v", at, err)
+		}
+		if err := MakeDir(fs, "/a/b/c"); err != nil {
+			t.Errorf("after an error at change %d: %v", at, err)
+		}
+		if _, err := Crash(mem, 0, 1).Stat("/a/b/c"); err != nil {
+			t.Errorf("after an error at change %d: %v", at, err)
+		}
+	}
 }
 
 // TestCrashWhileMaking cuts the power at every operation of the first Open and

@@ -40,6 +40,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/sukashi-project/sukashi/internal/kv"
 	"github.com/sukashi-project/sukashi/internal/say"
 	"github.com/sukashi-project/sukashi/ledger/proof"
 )
@@ -87,10 +88,10 @@ type logState struct {
 // Open reads the state and returns the witness. A state that doesn't verify
 // under the log's and the witness's own key is refused: a witness that forgot
 // what it signed could sign a fork.
-func Open(c Config) (*Server, error) { return openOn(c, nil) }
+func Open(c Config) (*Server, error) { return openOn(c, kv.Disk()) }
 
-// openOn is Open on other files than the directory's, for crash tests.
-func openOn(c Config, other files) (*Server, error) {
+// openOn is Open on a file system, which crash tests take away.
+func openOn(c Config, filesystem kv.FS) (*Server, error) {
 	if c.Now == nil || len(c.Key) != ed25519.PrivateKeySize || len(c.Logs) == 0 || len(c.Logs) > 1024 {
 		return nil, errors.New("witness needs a clock, an Ed25519 key and 1 to 1024 logs")
 	}
@@ -102,14 +103,12 @@ func openOn(c Config, other files) (*Server, error) {
 	sum := sha256.Sum256(append([]byte(c.Name+"\n"), raw...))
 	s.id = sum[:4]
 	s.vkey = fmt.Sprintf("%s+%x+%s", c.Name, s.id, base64.StdEncoding.EncodeToString(raw))
-	st, err := openStore(c.Dir)
+	st, err := openStore(c.Dir, filesystem)
 	if err != nil {
 		return nil, say.New("witness.dir", "証人の保存先を開けません。", "The witness's directory can't be opened.").
 			Hint("別の証人が使っていないか、書き込めるかを確かめてください。", "See whether another witness uses it and whether it is writable.").Because(err)
 	}
-	if s.store = st; other != nil {
-		st.files = other
-	}
+	s.store = st
 	if err := s.addLogs(c.Logs); err != nil {
 		st.close()
 		return nil, err

@@ -121,7 +121,7 @@ func open(t testing.TB, dir, name string, logs ...string) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.store.close() })
+	t.Cleanup(func() { s.Close() })
 	return s
 }
 
@@ -295,7 +295,7 @@ func TestStateSurvives(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.store.close()
+	defer s.Close()
 	var conflict ConflictError
 	if _, err := s.AddCheckpoint(ctx, 0, nil, l.checkpoint(t, 9)); !errors.As(err, &conflict) || conflict.Size != 6 {
 		t.Fatalf("forgot its size: %v", err)
@@ -317,7 +317,7 @@ func TestDamagedStateIsRefused(t *testing.T) {
 	if _, err := s.AddCheckpoint(context.Background(), 0, nil, l.checkpoint(t, 6)); err != nil {
 		t.Fatal(err)
 	}
-	s.store.close()
+	s.Close()
 	h := sha256.Sum256([]byte(origin))
 	file := filepath.Join(dir, hex.EncodeToString(h[:]))
 	good, err := os.ReadFile(file)
@@ -327,7 +327,7 @@ func TestDamagedStateIsRefused(t *testing.T) {
 	reopen := func(name, key string) error {
 		s, err := Open(Config{Dir: dir, Name: name, Key: seed(key), Logs: []string{l.vkey}, Now: time.Now})
 		if err == nil {
-			s.store.close()
+			s.Close()
 		}
 		return err
 	}
@@ -359,39 +359,6 @@ func TestDamagedStateIsRefused(t *testing.T) {
 		}
 		if err := reopen("w.example", "w.example"); say.Code(err) != "witness.state" {
 			t.Errorf("record of %d bytes: %v", len(b), err)
-		}
-	}
-}
-
-// TestCrashAtEveryStep ends a write at each of its steps: whatever is found
-// afterwards, a cosignature that was given away is never forgotten, and one
-// that wasn't may or may not be known.
-func TestCrashAtEveryStep(t *testing.T) {
-	l := newLog(t, "a").grow(t, 9, "entry")
-	ctx := context.Background()
-	for _, step := range []string{"create", "write", "sync", "close", "rename", "sync directory"} {
-		dir := t.TempDir()
-		s := open(t, dir, "w.example", l.vkey)
-		if _, err := s.AddCheckpoint(ctx, 0, nil, l.checkpoint(t, 4)); err != nil {
-			t.Fatal(err)
-		}
-		s.store.fail = func(at string) error {
-			if at == step {
-				return errors.New("crash")
-			}
-			return nil
-		}
-		if line, err := s.AddCheckpoint(ctx, 4, l.prove(t, 4, 7), l.checkpoint(t, 7)); err == nil || line != nil {
-			t.Fatalf("%s: cosigned without being stored", step)
-		}
-		s.store.close()
-		s = open(t, dir, "w.example", l.vkey)
-		got := s.logs[origin].size
-		if got != 4 && !(got == 7 && step == "sync directory") {
-			t.Errorf("%s: size %d after the crash", step, got)
-		}
-		if _, err := s.AddCheckpoint(ctx, got, l.prove(t, int64(got), 9), l.checkpoint(t, 9)); err != nil {
-			t.Errorf("%s: doesn't go on: %v", step, err)
 		}
 	}
 }

@@ -44,11 +44,26 @@ type Config struct {
 	Authority *Authority `yaml:"authority"` // of commands that need the CA's records; not part of a ceremony
 }
 
-// Authority is where the CA keeps its records.
+// Authority is where the CA keeps its records, and under which key: the
+// operator's in a file, or a key-encryption key on the token.
 type Authority struct {
-	Registry    string `yaml:"registry"`     // directory
-	RegistryKey string `yaml:"registry_key"` // file with its key, 64 hex digits
+	Registry    string `yaml:"registry"`     // directory; beside a database, of the key ring alone
+	Postgres    string `yaml:"postgres"`     // file with the connection string of a database, readable by its owner alone; "": the embedded store
+	RegistryKey string `yaml:"registry_key"` // file with the operator's key, 64 hex digits
+	KEK         string `yaml:"kek"`          // label of the key-encryption key on the token, instead
 	NoticeMode  string `yaml:"notice_mode"`  // reference or echo
+}
+
+func (a *Authority) validate(onToken bool) error {
+	switch {
+	case a.Registry == "" || (a.NoticeMode != entry.ModeReference && a.NoticeMode != entry.ModeEcho):
+		return errors.New("authority needs registry and notice_mode (reference or echo)")
+	case (a.RegistryKey == "") == (a.KEK == ""):
+		return errors.New("authority needs either registry_key or kek")
+	case a.KEK != "" && !onToken:
+		return errors.New("authority's kek is a key on a token")
+	}
+	return nil
 }
 
 // Officer is one person who may approve.
@@ -163,8 +178,10 @@ func (c *Config) validate() error {
 	case c.Log.URL != "" && (c.Log.Certificate == "" || c.Log.Key == "" || c.Log.Roots == ""):
 		return errors.New("a log's url needs certificate, key and roots")
 	}
-	if a := c.Authority; a != nil && (a.Registry == "" || a.RegistryKey == "" || (a.NoticeMode != entry.ModeReference && a.NoticeMode != entry.ModeEcho)) {
-		return errors.New("authority needs registry, registry_key and notice_mode (reference or echo)")
+	if c.Authority != nil {
+		if err := c.Authority.validate(c.Token != nil); err != nil {
+			return err
+		}
 	}
 	return c.validateOfficers()
 }
@@ -199,7 +216,7 @@ func (c *Config) under(dir string) {
 		paths = append(paths, &c.Token.PINFile)
 	}
 	if c.Authority != nil {
-		paths = append(paths, &c.Authority.Registry, &c.Authority.RegistryKey)
+		paths = append(paths, &c.Authority.Registry, &c.Authority.RegistryKey, &c.Authority.Postgres)
 	}
 	if c.Software != nil {
 		paths = append(paths, &c.Software.Dir, &c.Software.PassphraseFile)

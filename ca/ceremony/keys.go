@@ -71,6 +71,16 @@ func (h *tokenHost) Responder(label string, gate keystore.GateConfig) (*keystore
 	return keystore.OpenTokenResponder(h.config(label, gate))
 }
 
+// KEK is the key-encryption key with a label on a host's token, for the key
+// ring of the CA's records. Demo keys have none.
+func KEK(h Host, label string) (*keystore.KEK, error) {
+	t, ok := h.(*tokenHost)
+	if !ok {
+		return nil, errors.New("a key-encryption key needs a token")
+	}
+	return keystore.NewKEK(t.t, label)
+}
+
 // softwareHost keeps demo keys in encrypted files.
 type softwareHost struct {
 	dir    string

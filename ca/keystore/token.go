@@ -31,6 +31,12 @@ func OpenModule(path, parameters string) (*Module, error) { return token.OpenMod
 // TokenDescription is what a token says of itself and of a key.
 type TokenDescription = token.Description
 
+// KEK is a key-encryption key on a token; it signs nothing, so it has no gate.
+type KEK = token.KEK
+
+// NewKEK returns the key-encryption key with this label on a token.
+func NewKEK(t Token, label string) (*KEK, error) { return token.NewKEK(t, label) }
+
 // TokenHas reports whether a token has a key under the label.
 func TokenHas(t Token, label string) (bool, error) { return token.Has(t, label) }
 

@@ -19,6 +19,7 @@ import (
 
 	"github.com/sukashi-project/sukashi/ca/ceremony"
 	"github.com/sukashi-project/sukashi/ca/profile"
+	"github.com/sukashi-project/sukashi/internal/roles"
 	"github.com/sukashi-project/sukashi/internal/say"
 	"github.com/sukashi-project/sukashi/ledger/entry"
 )
@@ -285,8 +286,8 @@ func (c *caCmd) revoke() *cobra.Command {
 			return say.New("ca.revoke", "失効の指定が正しくありません。", "This is not how a revocation is asked for.").
 				Hint("発行番号(16進)、--ground request|key-leak|error|undelivered、--by 担当者1,担当者2 が必要です。", "It needs the serial in hex, --ground request|key-leak|error|undelivered and --by OFFICER,OFFICER.")
 		}
-		return c.withAuthority(cmd, func(a *openAuthority) error {
-			rev, err := a.revoke(cmd.Context(), serial, grounds[ground], [2]string(by))
+		return c.withAuthority(cmd, func(a *roles.CA) error {
+			rev, err := revoke(cmd.Context(), a, serial, grounds[ground], [2]string(by))
 			if err != nil {
 				return err
 			}
@@ -303,8 +304,8 @@ func (c *caCmd) revoke() *cobra.Command {
 func (c *caCmd) crl() *cobra.Command {
 	var out string
 	cmd := &cobra.Command{Use: "crl", Short: "失効リストを作って書き出す / make the revocation lists and write them out", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-		return c.withAuthority(cmd, func(a *openAuthority) error {
-			lists, err := a.authority.PublishCRLs(cmd.Context())
+		return c.withAuthority(cmd, func(a *roles.CA) error {
+			lists, err := a.Authority.PublishCRLs(cmd.Context())
 			if err != nil {
 				return err
 			}

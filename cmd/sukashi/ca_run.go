@@ -5,31 +5,25 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sukashi-project/sukashi/ca"
 	"github.com/sukashi-project/sukashi/ca/ceremony"
-	"github.com/sukashi-project/sukashi/ca/keystore"
-	"github.com/sukashi-project/sukashi/ca/profile"
-	"github.com/sukashi-project/sukashi/ca/registry"
+	"github.com/sukashi-project/sukashi/internal/roles"
 	"github.com/sukashi-project/sukashi/internal/say"
 	"github.com/sukashi-project/sukashi/ledger"
 	"github.com/sukashi-project/sukashi/ledger/entry"
 	"github.com/sukashi-project/sukashi/ledger/logkey"
-	"github.com/sukashi-project/sukashi/ledger/proof"
 	"github.com/sukashi-project/sukashi/ledger/publish"
 	"github.com/sukashi-project/sukashi/ledger/trillianlog"
-	"github.com/sukashi-project/sukashi/policy"
 )
 
 // room is an open ceremony: log, keys, configuration.
@@ -173,7 +167,7 @@ func (c *caCmd) end(cmd *cobra.Command, r *room, p *ceremony.Plan) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(c.endKey(cmd, r, p, a.authority, two), a.close())
+	return errors.Join(c.endKey(cmd, r, p, a.Authority, two), a.Close())
 }
 
 // endKey: a retired key makes its last lists before it is retired; a leak is
@@ -203,147 +197,27 @@ func (c *caCmd) endKey(cmd *cobra.Command, r *room, p *ceremony.Plan, a *ca.Auth
 	return nil
 }
 
-// openAuthority is the CA with its records, opened for one command.
-type openAuthority struct {
-	authority *ca.Authority
-	reg       *registry.Registry
-	numbers   map[entry.Digest]int // generations by key
-	closes    []func() error
-}
-
-func (a *openAuthority) close() error {
-	var errs []error
-	for i := len(a.closes) - 1; i >= 0; i-- {
-		errs = append(errs, a.closes[i]())
-	}
-	return errors.Join(errs...)
-}
-
-func (c *caCmd) withAuthority(cmd *cobra.Command, f func(*openAuthority) error) (err error) {
+func (c *caCmd) withAuthority(cmd *cobra.Command, f func(*roles.CA) error) (err error) {
 	r, err := c.open(cmd.Context(), true)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.close()) }()
-	if r.cfg.Authority == nil {
-		return say.New("ca.authority", "設定に authority(発行記録の場所)がありません。", "The configuration has no authority (where the CA's records are).")
-	}
 	a, err := c.authority(cmd.Context(), r)
 	if err != nil {
 		return err
 	}
-	return errors.Join(f(a), a.close())
+	return errors.Join(f(a), a.Close())
 }
 
 // authority opens the CA with the newest generation's key as the issuing one.
-func (c *caCmd) authority(ctx context.Context, r *room) (*openAuthority, error) {
-	out := &openAuthority{numbers: map[entry.Digest]int{}}
-	if err := out.open(ctx, r); err != nil {
-		return nil, errors.Join(err, out.close())
-	}
-	return out, nil
-}
-
-func (a *openAuthority) open(ctx context.Context, r *room) error {
-	gs, err := ceremony.Generations(r.cfg)
-	if err != nil {
-		return err
-	}
-	if len(gs) == 0 {
-		return say.New("ceremony.none", "認証局の鍵がまだありません。", "The CA has no key yet.")
-	}
-	trust, err := proof.LogOnly(r.cfg.Log.VKey)
-	if err != nil {
-		return err
-	}
-	var all []ca.Generation
-	for i := len(gs) - 1; i >= 0; i-- {
-		g := ca.Generation{Issuer: gs[i].Issuer, BaseURL: gs[i].Base}
-		a.numbers[gs[i].Key] = gs[i].Number
-		label := ceremony.IssuerLabel(gs[i].Number)
-		has, err := r.host.Has(label)
-		if err == nil && (has || len(all) == 0) { // an earlier key may have been destroyed; the issuing one is needed
-			var key keystore.Key
-			if key, err = r.host.Issuer(label, ceremony.Gate(r.cfg, trust, label, time.Now)); err == nil {
-				a.closes = append(a.closes, key.Close)
-				g.Key = key
-			}
-		}
-		if err != nil {
-			return inUse(err)
-		}
-		all = append(all, g)
-	}
-	if a.reg, err = openRegistry(r.cfg.Authority); err != nil {
-		return err
-	}
-	a.closes = append(a.closes, a.reg.Close)
-	decider, err := shippedDecider(ctx, r.log)
-	if err != nil {
-		return err
-	}
-	resident, err := profile.Shipped(profile.Resident)
-	if err != nil {
-		return err
-	}
-	a.authority, err = ca.Open(ctx, ca.Config{Log: r.log, Reader: r.reader, Registry: a.reg, Key: all[0].Key, Issuer: all[0].Issuer, Profile: resident,
-		BaseURL: all[0].BaseURL, Earlier: all[1:], Decider: decider, NoticeMode: r.cfg.Authority.NoticeMode, Now: time.Now, Rand: rand.Reader})
-	if err != nil {
-		return err
-	}
-	a.closes = append(a.closes, a.authority.Close)
-	return nil
-}
-
-// inUse says in words that another process has the keys.
-func inUse(err error) error {
-	if !errors.Is(err, keystore.ErrInUse) {
-		return err
-	}
-	return say.New("ceremony.in-use", "認証局が動いているため、鍵を使えません。", "The CA is running, so its key can't be used.").
-		Hint("認証局を停止してから、もう一度実行してください。", "Stop the CA and run again.").Because(err)
-}
-
-func openRegistry(c *ceremony.Authority) (*registry.Registry, error) {
-	text, err := ceremony.Secret(c.RegistryKey)
-	if err != nil {
-		return nil, err
-	}
-	key, err := hex.DecodeString(strings.TrimSpace(string(text)))
-	if err != nil || len(key) != registry.KeySize {
-		return nil, say.New("ca.registry-key", "発行記録の鍵のファイルが正しくありません。", "The registry's key file is not one.")
-	}
-	return registry.Open(c.Registry, registry.Config{Key: key, Rand: rand.Reader})
-}
-
-// shippedDecider decides by the bundle that comes with the program, if the council
-// put it into force in this log.
-func shippedDecider(ctx context.Context, log ledger.Log) (*policy.Decider, error) {
-	n, err := log.NextSeq(ctx, entry.ByCouncil)
-	if err != nil {
-		return nil, err
-	}
-	bundle := policy.Shipped()
-	for seq := n; seq > 0; seq-- {
-		index, b, err := log.Lookup(ctx, entry.ByCouncil, seq-1)
-		if err != nil {
-			return nil, err
-		}
-		e, err := entry.Parse(b)
-		if err != nil {
-			return nil, err
-		}
-		if p, ok := e.Body.(*entry.PolicyApproved); ok && p.Bundle == bundle.Digest {
-			return policy.NewDecider(ctx, bundle, index)
-		}
-	}
-	return nil, say.New("ca.policy", "この規則は、ログで承認されていません。", "These rules are not approved in the log.").
-		Hint("審議会の承認(policy.approved)を先にログへ載せてください。", "Put the council's approval (policy.approved) into the log first.")
+func (c *caCmd) authority(ctx context.Context, r *room) (*roles.CA, error) {
+	return roles.OpenCA(ctx, roles.CAConfig{Keys: r.cfg, Host: r.host, Log: r.log, Reader: r.reader, Holder: "sukashi ca", Now: time.Now})
 }
 
 // revoke finds a certificate by its serial and revokes it.
-func (a *openAuthority) revoke(ctx context.Context, serial, ground string, by [2]string) (*ca.Revocation, error) {
-	size, err := a.reg.Size()
+func revoke(ctx context.Context, a *roles.CA, serial, ground string, by [2]string) (*ca.Revocation, error) {
+	size, err := a.Registry.Size()
 	if err != nil {
 		return nil, err
 	}
@@ -352,20 +226,20 @@ func (a *openAuthority) revoke(ctx context.Context, serial, ground string, by [2
 		role = ca.RoleOperator
 	}
 	for o := range size {
-		rec, err := a.reg.Get(o)
+		rec, err := a.Registry.Get(o)
 		if err != nil {
 			return nil, err
 		}
 		if rec.Serial == serial {
-			return a.authority.RevokeOnRequest(ctx, ca.RevocationRequest{Ordinal: o, Ground: ground, Role: role, Operators: by})
+			return a.Authority.RevokeOnRequest(ctx, ca.RevocationRequest{Ordinal: o, Ground: ground, Role: role, Operators: by})
 		}
 	}
 	return nil, ca.ErrNotFound
 }
 
-func (c *caCmd) writeLists(cmd *cobra.Command, dir string, a *openAuthority, lists []ca.PublishedCRL) error {
+func (c *caCmd) writeLists(cmd *cobra.Command, dir string, a *roles.CA, lists []ca.PublishedCRL) error {
 	for _, l := range lists {
-		sub := filepath.Join(dir, fmt.Sprintf("generation-%d", a.numbers[l.Issuer]))
+		sub := filepath.Join(dir, fmt.Sprintf("generation-%d", a.Numbers[l.Issuer]))
 		if err := os.MkdirAll(sub, 0o755); err != nil {
 			return err
 		}

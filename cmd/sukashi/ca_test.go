@@ -50,8 +50,8 @@ func seedCA(ctx context.Context, c *caCmd, n int) error {
 	if err != nil {
 		return err
 	}
-	defer a.close()
-	before, err := a.reg.Size()
+	defer a.Close()
+	before, err := a.Registry.Size()
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func seedCA(ctx context.Context, c *caCmd, n int) error {
 		if err != nil {
 			return err
 		}
-		cert, err := a.authority.Issue(ctx, app, "counter")
+		cert, err := a.Authority.Issue(ctx, app, "counter")
 		if err != nil {
 			return err
 		}

@@ -14,14 +14,13 @@ import (
 	"time"
 
 	"github.com/sukashi-project/sukashi/ca"
-	"github.com/sukashi-project/sukashi/ca/counter"
 	"github.com/sukashi-project/sukashi/ca/keystore"
 	calink "github.com/sukashi-project/sukashi/ca/link"
 	"github.com/sukashi-project/sukashi/ca/office"
 	"github.com/sukashi-project/sukashi/ca/profile"
 	"github.com/sukashi-project/sukashi/ca/registry"
-	"github.com/sukashi-project/sukashi/ca/revocation"
 	"github.com/sukashi-project/sukashi/internal/municipality"
+	"github.com/sukashi-project/sukashi/internal/roles"
 	"github.com/sukashi-project/sukashi/internal/zone"
 	"github.com/sukashi-project/sukashi/ledger/entry"
 	"github.com/sukashi-project/sukashi/policy"
@@ -53,9 +52,6 @@ const passphrase = "demo keys are never for production"
 
 // Officers present at the demo's key ceremony (operator ids).
 var officers = []string{"ceremony-a", "ceremony-b"}
-
-// ocspPath is where the responder is mounted on the public server.
-const ocspPath = "/ocsp"
 
 func (w *World) openCA(ctx context.Context) error {
 	n := &CANode{linkMux: http.NewServeMux(), counters: map[string]*townHall{}}
@@ -140,26 +136,13 @@ func (w *World) openAuthority(ctx context.Context, n *CANode) error {
 	if err := n.Authority.ExchangeCounts(w.links.ofCA()); err != nil {
 		return err
 	}
-	issuer, err := profile.NewIssuer(n.Ceremony.Issuer)
-	if err != nil {
-		return err
-	}
-	ocsp, err := revocation.NewResponder(revocation.ResponderConfig{State: n.Authority.State(), Issuer: issuer, Certificate: n.Ceremony.Responder,
-		Key: n.responder, Now: w.Now, Validity: 15 * time.Minute, Path: ocspPath,
-		// Statuses stay in the log; ten years is what Cabinet Order 408 asks of issuance records.
-		Archive: 10 * 365 * 24 * time.Hour,
-		Proof: func(ctx context.Context, ordinal uint64) ([]byte, error) {
-			r, err := log.Status(ctx, ordinal)
-			if err != nil {
-				return nil, err
-			}
-			return r.Marshal(), nil
-		}})
+	ocsp, err := roles.Responder(n.Authority, roles.OCSP{Issuer: n.Ceremony.Issuer, Certificate: n.Ceremony.Responder, Key: n.responder,
+		Path: roles.OCSPPath, Status: log.Status, Now: w.Now})
 	if err != nil {
 		return err
 	}
 	public := ca.Public(n.Authority, ocsp)
-	for _, pattern := range []string{"/issuer.cer", "/crl/", ocspPath, ocspPath + "/"} {
+	for _, pattern := range []string{"/issuer.cer", "/crl/", roles.OCSPPath, roles.OCSPPath + "/"} {
 		w.Ledger.Public(pattern, public)
 	}
 	return w.serveCA(n)
@@ -167,7 +150,7 @@ func (w *World) openAuthority(ctx context.Context, n *CANode) error {
 
 func (w *World) serveCA(n *CANode) error {
 	own := zone.Peers{w.roots[zone.LGWAN]}
-	front, err := ca.Front(ca.FrontConfig{Authority: n.Authority, Identify: peerIn(own, zone.LGWAN), Counters: counterNames(), Operators: []string{nameOperator}, Speaks: speaks})
+	api, err := roles.Office(roles.OfficeConfig{Authority: n.Authority, Own: own, Counters: counters(), Officers: officeRoles, Now: w.Now})
 	if err != nil {
 		return err
 	}
@@ -175,14 +158,6 @@ func (w *World) serveCA(n *CANode) error {
 	if err != nil {
 		return err
 	}
-	people, err := office.New(office.Config{Authority: n.Authority, Identify: officerIn(own), Roles: officeRoles, Now: w.Now})
-	if err != nil {
-		return err
-	}
-	api := http.NewServeMux()
-	api.Handle(ca.PathApplications, front)
-	api.Handle(ca.PathCertificates, front)
-	api.Handle("/", people)
 	if n.FrontURL, err = w.servers.start("ca-front-server", "", own.Server(cert), api); err != nil {
 		return err
 	}
@@ -202,17 +177,6 @@ var officeRoles = map[string]office.Role{
 	"auditor-1": office.Auditor,
 }
 
-// officerIn names a caller and its certificate.
-func officerIn(own zone.Peers) func(*http.Request) (office.Officer, bool) {
-	return func(r *http.Request) (office.Officer, bool) {
-		id, ok := own.Identify(r)
-		if !ok || id.Zone != zone.LGWAN {
-			return office.Officer{}, false
-		}
-		return office.Officer{Name: id.Name, Certificate: entry.Sum(r.TLS.PeerCertificates[0].Raw)}, true
-	}
-}
-
 // Officer returns an HTTP client with a TLS certificate of the CA's network
 // for a name, such as "ca-officer-1", or one that is on no list.
 func (w *World) Officer(name string) (*http.Client, error) {
@@ -227,7 +191,7 @@ func (w *World) Officer(name string) (*http.Client, error) {
 // register's link server has an address.
 func (w *World) openCALink() error {
 	n := w.CA
-	h, err := calink.Handler(n.Authority, peerIn(zone.Peers{w.roots[zone.Juki]}, zone.Juki))
+	h, err := calink.Handler(n.Authority, roles.Peer(zone.Peers{w.roots[zone.Juki]}, zone.Juki))
 	if err != nil {
 		return err
 	}
@@ -244,21 +208,15 @@ func (w *World) openCALink() error {
 // counterName is the TLS name of a municipality's reception terminal.
 func counterName(code string) string { return "counter-" + code }
 
-// speaks lets a reception terminal hand in applications of its own town hall
-// and counter only.
-func speaks(name string, app *counter.Application) bool {
-	return name == counterName(app.Municipality) && app.Counter() == counterID(app.Municipality)
-}
-
 // counterID is the counter identifier in a certificate's CN (DOMAIN 6.2).
 func counterID(code string) string { return "NAG" + code }
 
-func counterNames() []string {
-	var names []string
+func counters() []roles.Counter {
+	var out []roles.Counter
 	for _, m := range append(municipality.List(), municipality.Former()...) {
-		names = append(names, counterName(m.Code))
+		out = append(out, roles.Counter{Name: counterName(m.Code), Municipality: m.Code, Counter: counterID(m.Code)})
 	}
-	return names
+	return out
 }
 
 func (n *CANode) close() error {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sukashi-project/sukashi/internal/roles"
 	"github.com/sukashi-project/sukashi/internal/zone"
 	"github.com/sukashi-project/sukashi/juki"
 	"github.com/sukashi-project/sukashi/juki/desk"
@@ -61,7 +62,7 @@ func (w *World) openJuki(ctx context.Context) error {
 // serveBusiness starts the business subsystem's server, inside zone juki.
 func (w *World) serveBusiness(n *JukiNode) error {
 	own := zone.Peers{w.roots[zone.Juki]}
-	peer := peerIn(own, zone.Juki)
+	peer := roles.Peer(own, zone.Juki)
 	pages, err := desk.Handler(desk.Config{Queue: n.Office.Matching, Officer: func(r *http.Request) (string, bool) {
 		name, ok := peer(r)
 		return name, ok && name == MatchingOfficer
@@ -126,20 +127,12 @@ func (w *World) joinLinks(ctx context.Context) error {
 	n := w.Juki
 	n.Link, err = link.New(link.Config{Engine: n.Office.Matching, Register: n.Office.Register, Log: log, Decider: n.Decider,
 		Mode: w.NoticeMode, Client: zone.Peers{w.roots[zone.LGWAN]}.Client(cert, time.Minute), URL: w.CA.LinkURL,
-		Peer: peerIn(zone.Peers{w.roots[zone.LGWAN]}, zone.LGWAN), Keys: w.links.ofRegister(), Now: w.Now, Logger: w.Logger})
+		Peer: roles.Peer(zone.Peers{w.roots[zone.LGWAN]}, zone.LGWAN), Keys: w.links.ofRegister(), Now: w.Now, Logger: w.Logger})
 	if err != nil {
 		return err
 	}
 	n.mux.Handle("/link/", n.Link.Handler())
 	return w.openCALink()
-}
-
-// peerIn names a client of one zone by its verified certificate.
-func peerIn(peers zone.Peers, z zone.Zone) func(*http.Request) (string, bool) {
-	return func(r *http.Request) (string, bool) {
-		id, ok := peers.Identify(r)
-		return id.Name, ok && id.Zone == z
-	}
 }
 
 func (n *JukiNode) close() error {

@@ -226,8 +226,8 @@ func TestOffice(t *testing.T) {
 // front goes through the rest of the description: the CA front.
 func (c *caller) front(doc *openapi3.T) {
 	c.t.Helper()
-	c.want(200, "", entry.ByOperator, http.MethodGet, "/ca/v1/certificates/2", nil)
-	c.want(404, "ca.notfound", entry.ByOperator, http.MethodGet, "/ca/v1/certificates/99", nil)
+	c.want(200, "", "ca-officer-1", http.MethodGet, "/ca/v1/certificates/2", nil)
+	c.want(404, "ca.notfound", "ca-officer-1", http.MethodGet, "/ca/v1/certificates/99", nil)
 	c.want(403, "front.forbidden", "stranger", http.MethodPost, "/ca/v1/applications", `{}`)
 	for path, item := range doc.Paths.Map() {
 		for method, op := range item.Operations() {

@@ -13,14 +13,32 @@ type Batch struct {
 	done bool
 }
 
-// keptBatch is how much memory of an ended batch is kept for the next ones. A
-// group commit of a few thousand entries fits, so that it need not grow from
-// nothing by doubling each time.
-const keptBatch = 8 << 20
+// What is kept of ended batches for the next ones. A group commit of a few
+// thousand entries fits, so that it need not grow from nothing by doubling each
+// time. Pebble's own pool is emptied by every second garbage collection.
+const (
+	keptBatch   = 8 << 20 // bytes of one batch
+	keptBatches = 3       // one is filled, one written, one on its way back
+)
 
 // NewBatch starts an empty batch. It must end with Commit or Close.
 func (s *Store) NewBatch() *Batch {
-	return &Batch{s: s, b: s.db.NewBatch(pebble.WithMaxRetainedSizeBytes(keptBatch))}
+	select {
+	case b := <-s.spare:
+		return &Batch{s: s, b: b}
+	default:
+		return &Batch{s: s, b: s.db.NewBatch(pebble.WithMaxRetainedSizeBytes(keptBatch))}
+	}
+}
+
+// keep ends a batch that is on disk.
+func (s *Store) keep(b *pebble.Batch) {
+	b.Reset()
+	select {
+	case s.spare <- b:
+	default:
+		b.Close()
+	}
 }
 
 // Set writes value under key; both are copied.
@@ -94,9 +112,12 @@ func (b *Batch) start(sync bool) (func() error, error) {
 		return nil, explain("", err)
 	}
 	return func() error {
-		err := b.b.SyncWait()
-		b.b.Close()
-		return explain("", err)
+		if err := b.b.SyncWait(); err != nil {
+			b.b.Close()
+			return explain("", err)
+		}
+		b.s.keep(b.b)
+		return nil
 	}, nil
 }
 

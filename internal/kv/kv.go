@@ -53,7 +53,8 @@ type Options struct {
 // Store is an open directory. Its methods are safe for concurrent use, and a
 // Close waits for the reads and batches that run.
 type Store struct {
-	db *pebble.DB
+	db    *pebble.DB
+	spare chan *pebble.Batch // empty, with memory
 
 	mu     sync.Mutex // guards runs and closed
 	idle   *sync.Cond // signalled when runs falls to 0
@@ -98,7 +99,7 @@ func Open(dir string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, explain(dir, err)
 	}
-	s := &Store{db: db}
+	s := &Store{db: db, spare: make(chan *pebble.Batch, keptBatches)}
 	s.idle = sync.NewCond(&s.mu)
 	return s, nil
 }

@@ -32,6 +32,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"sync"
 
 	"github.com/sukashi-project/sukashi/internal/kv"
@@ -74,6 +75,9 @@ type Store struct {
 	tail []byte
 	torn bool
 	bad  error // a write failed: what is on disk is unknown
+
+	hasTail bool   // tail is the head's, not one before
+	buf     []byte // room for the next write
 }
 
 // Open opens the head in dir and creates an empty one if there is none. A nil
@@ -180,7 +184,12 @@ func create(dir, name string, filesystem kv.FS) error {
 
 // marshal returns the used beginning of a slot.
 func marshal(gen uint64, checkpoint, tail []byte) []byte {
-	b := make([]byte, 0, headTailLen+len(checkpoint)+len(tail)+sha256.Size)
+	return appendSlot(nil, gen, checkpoint, tail)
+}
+
+// appendSlot is marshal in a buffer that has room from before.
+func appendSlot(b []byte, gen uint64, checkpoint, tail []byte) []byte {
+	b = slices.Grow(b, headTailLen+len(checkpoint)+len(tail)+sha256.Size)
 	if tail == nil {
 		b = append(b, magic...)
 	} else {
@@ -242,6 +251,7 @@ func (s *Store) read(b []byte) error {
 		}
 		if ok && (!found || x.gen > s.gen) {
 			s.gen, s.head, s.tail, found = x.gen, x.checkpoint, x.tail, true
+			s.hasTail = x.tail != nil
 		}
 	}
 	if !found {
@@ -261,7 +271,10 @@ func (s *Store) Get() []byte {
 func (s *Store) Tail() []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return bytes.Clone(s.tail)
+	if !s.hasTail {
+		return nil
+	}
+	return append([]byte{}, s.tail...)
 }
 
 // Fits tells whether a checkpoint and a tail of these sizes fit into a head.
@@ -290,7 +303,8 @@ func (s *Store) SwapTail(old, new, tail []byte) error {
 		return ErrMoved
 	}
 	gen := s.gen + 1
-	if _, err := s.file.WriteAt(marshal(gen, new, tail), int64(gen%slots)*slotSize); err != nil {
+	s.buf = appendSlot(s.buf[:0], gen, new, tail)
+	if _, err := s.file.WriteAt(s.buf, int64(gen%slots)*slotSize); err != nil {
 		s.bad = fmt.Errorf("couldn't write the head: %w", err)
 		return s.bad
 	}
@@ -298,7 +312,10 @@ func (s *Store) SwapTail(old, new, tail []byte) error {
 		s.bad = fmt.Errorf("couldn't bring the head to disk: %w", err)
 		return s.bad
 	}
-	s.gen, s.head, s.tail = gen, bytes.Clone(new), bytes.Clone(tail)
+	s.gen, s.head = gen, bytes.Clone(new)
+	if s.hasTail = tail != nil; s.hasTail {
+		s.tail = append(s.tail[:0], tail...)
+	}
 	return nil
 }
 

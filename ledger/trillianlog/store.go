@@ -27,6 +27,7 @@ type store struct {
 	store *pebblestore.Store
 	tree  *trillian.Tree
 	clock timeSource
+	room  room // Write only
 }
 
 var (
@@ -36,14 +37,8 @@ var (
 
 // Write implements sequence.Store.
 func (s *store) Write(b *sequence.Batch) (func() error, error) {
-	leaves := make([]*trillian.LogLeaf, len(b.Entries))
-	for i := range b.Entries {
-		p := &b.Entries[i]
-		leaves[i] = &trillian.LogLeaf{
-			LeafIndex: int64(b.First) + int64(i), LeafValue: p.Bytes,
-			MerkleLeafHash: p.Hash[:], LeafIdentityHash: identity(p.Parsed.By, p.Parsed.Seq),
-		}
-	}
+	leaves := s.room.of(b)
+	defer s.room.forget()
 	check := func(w pebblestore.Written) error { return selfCheck(b.Growth, w) }
 	stage := &pebblestore.Stage{Store: s.store, Leaves: leaves, Extra: s.extra(b), Check: check}
 	n, err := trillog.IntegrateBatch(context.Background(), s.tree, len(leaves), 0, 0, s.clock, stage, quota.Noop())
@@ -56,11 +51,49 @@ func (s *store) Write(b *sequence.Batch) (func() error, error) {
 	return stage.Wait, nil
 }
 
+// room is the memory of a batch's leaves, kept for the next batch: the
+// integration keeps none of them.
+type room struct {
+	leaves     []*trillian.LogLeaf
+	used       int // of leaves
+	identities []byte
+}
+
+// of returns the leaves of a batch, valid until forget.
+func (r *room) of(b *sequence.Batch) []*trillian.LogLeaf {
+	if more := len(b.Entries) - len(r.leaves); more > 0 {
+		slab := make([]trillian.LogLeaf, more)
+		for i := range slab {
+			r.leaves = append(r.leaves, &slab[i])
+		}
+	}
+	r.used, r.identities = len(b.Entries), r.identities[:0]
+	for i := range b.Entries {
+		p, l := &b.Entries[i], r.leaves[i]
+		at := len(r.identities)
+		r.identities = appendIdentity(r.identities, p.Parsed.By, p.Parsed.Seq)
+		l.LeafIndex, l.LeafValue, l.MerkleLeafHash = int64(b.First)+int64(i), p.Bytes, p.Hash[:]
+		l.LeafIdentityHash = r.identities[at:len(r.identities):len(r.identities)]
+		l.QueueTimestamp, l.IntegrateTimestamp = nil, nil
+	}
+	return r.leaves[:r.used]
+}
+
+// forget lets go of the entries.
+func (r *room) forget() {
+	for _, l := range r.leaves[:r.used] {
+		l.LeafValue, l.MerkleLeafHash, l.LeafIdentityHash, l.IntegrateTimestamp = nil, nil, nil, nil
+	}
+}
+
 // identity is the leaf identity of an entry: the writer's name with its length
 // before, and the sequence number. It doubles as the index by writer and
 // number, and since numbers only grow, writing it is cheap.
 func identity(by string, seq uint64) []byte {
-	b := make([]byte, 0, 1+len(by)+8)
+	return appendIdentity(make([]byte, 0, 1+len(by)+8), by, seq)
+}
+
+func appendIdentity(b []byte, by string, seq uint64) []byte {
 	b = append(b, byte(len(by)))
 	b = append(b, by...)
 	return binary.BigEndian.AppendUint64(b, seq)

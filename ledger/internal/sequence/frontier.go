@@ -2,6 +2,7 @@ package sequence
 
 import (
 	"crypto/sha256"
+	"math/bits"
 
 	"golang.org/x/mod/sumdb/tlog"
 )
@@ -103,7 +104,7 @@ func (g *Growth) Root() tlog.Hash {
 // Prove returns the inclusion path of a leaf of the batch in the grown tree,
 // from the leaf's sibling up to the root's child (RFC 6962 2.1.1).
 func (g *Growth) Prove(index uint64) []tlog.Hash {
-	path := make([]tlog.Hash, 0, 32)
+	path := make([]tlog.Hash, 0, bits.Len64(g.New.Size-1))
 	for k := 0; ; k++ {
 		complete := g.New.Size >> k
 		last := complete // index of the last node of the level

@@ -36,7 +36,8 @@ type Log struct {
 	queue  []*Request
 	closed bool
 
-	writer // owned by the loop
+	writer        // owned by the loop
+	tail   []byte // owned by the finisher: the newest head's tail
 
 	committed atomic.Pointer[tip]       // newest durable checkpoint
 	published atomic.Pointer[published] // newest published checkpoint; nil before the first
@@ -82,7 +83,7 @@ func New(cfg Config) (*Log, error) {
 		return nil, err
 	}
 	l := &Log{cfg: cfg, clock: &Clock{real: cfg.Now}, room: semaphore.NewWeighted(cfg.QueueBytes),
-		wake: make(chan struct{}, 1), commits: make(chan *commit, 1)}
+		wake: make(chan struct{}, 1), commits: make(chan *commit)}
 	if err := l.openHead(); err != nil {
 		l.release()
 		return nil, err

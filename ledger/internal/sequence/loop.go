@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"runtime"
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
@@ -35,11 +36,14 @@ type refusal struct {
 }
 
 // loop takes what waits, writes it, and hands it to the finisher, so that one
-// batch is prepared while the one before goes to disk.
+// batch is prepared while the one before goes to disk. No third one is begun
+// before the first is done: what a batch costs besides its entries is then
+// shared by more of them.
 func (l *Log) loop() {
 	defer l.ended.Done()
 	defer close(l.commits)
 	for {
+		runtime.Gosched() // callers that were just answered come back before the batch is closed
 		c, closed := l.take()
 		if c == nil {
 			if closed {
@@ -59,6 +63,9 @@ func (l *Log) take() (c *commit, closed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	n, i, weight := 0, 0, int64(perEntry) // room for a status.root
+	if len(l.queue) > 0 {
+		c = &commit{requests: make([]*Request, 0, min(len(l.queue), l.cfg.MaxBatch))}
+	}
 	for ; i < len(l.queue); i++ {
 		r := l.queue[i]
 		if n > 0 && (n+len(r.entries) > l.cfg.MaxBatch || l.cfg.MaxBatchBytes > 0 && weight+r.weight > l.cfg.MaxBatchBytes) {
@@ -71,15 +78,19 @@ func (l *Log) take() (c *commit, closed bool) {
 			r.finish(ledger.ErrClosed)
 			continue
 		}
-		if c == nil {
-			c = &commit{}
-		}
 		c.requests = append(c.requests, r)
 		n += len(r.entries)
 		weight += r.weight
 	}
-	clear(l.queue[:i])
-	l.queue = l.queue[i:]
+	rest := copy(l.queue, l.queue[i:])
+	clear(l.queue[rest:])
+	l.queue = l.queue[:rest]
+	if c != nil && len(c.requests) == 0 { // all were given up
+		c = nil
+	}
+	if c != nil {
+		c.Entries = make([]Entry, 0, n+1) // a status.root may follow
+	}
 	return c, l.closed
 }
 
@@ -118,6 +129,9 @@ func (l *Log) prepare(c *commit) {
 // admit checks a request against the log and appends its new entries to the
 // batch, all or none.
 func (l *Log) admit(c *commit, r *Request) error {
+	if len(r.entries) == 1 {
+		return l.admitOne(c, r)
+	}
 	indexes := make([]uint64, len(r.entries))
 	fresh := c.Entries
 	var ahead map[string]uint64 // numbers that this request adds
@@ -149,6 +163,30 @@ func (l *Log) admit(c *commit, r *Request) error {
 	for by, n := range ahead {
 		l.next[by] += n
 	}
+	return nil
+}
+
+// admitOne is admit for the most common request, without its bookkeeping.
+func (l *Log) admitOne(c *commit, r *Request) error {
+	p := &r.entries[0]
+	switch next := l.next[p.Parsed.By]; {
+	case p.Parsed.Seq > next:
+		return ledger.ErrGap
+	case p.Parsed.Seq < next:
+		index, err := l.again(c.Entries, c.First, *p)
+		if err != nil {
+			return err
+		}
+		r.oneIndex[0] = index
+	default:
+		if err := l.applyStatus(r.entries); err != nil {
+			return ledger.ErrImpossible.Because(err)
+		}
+		r.oneIndex[0] = c.First + uint64(len(c.Entries))
+		c.Entries = append(c.Entries, *p)
+		l.next[p.Parsed.By] = next + 1
+	}
+	r.indexes = r.oneIndex[:]
 	return nil
 }
 
@@ -303,10 +341,11 @@ func (l *Log) moveBeside(c *commit, last *tip) <-chan error {
 	if last == nil || c.tip.checkpoint == nil || last.size != c.First || l.failed() != nil {
 		return nil
 	}
-	tail := tailOf(&c.Batch, c.tip.checkpoint)
+	tail := appendTail(l.tail[:0], &c.Batch, c.tip.checkpoint)
 	if tail == nil {
 		return nil
 	}
+	l.tail = tail
 	done := make(chan error, 1)
 	go func() { done <- l.head.SwapTail(last.checkpoint, c.tip.checkpoint, tail) }()
 	return done

@@ -30,6 +30,10 @@ type Request struct {
 	err     error
 	indexes []uint64
 	commit  *commit // covers all indexes
+
+	// Most requests have one entry: then entries and indexes lie here.
+	oneEntry [1]Entry
+	oneIndex [1]uint64
 }
 
 // perEntry is what an entry weighs in the queue besides its bytes.
@@ -58,7 +62,10 @@ func Parse(entries [][]byte) (*Request, error) {
 	if len(entries) > ledger.MaxAppendEntries {
 		return nil, ledger.ErrTooLarge
 	}
-	r := &Request{entries: make([]Entry, len(entries)), done: make(chan struct{})}
+	r := &Request{done: make(chan struct{})}
+	if r.entries = r.oneEntry[:]; len(entries) != 1 {
+		r.entries = make([]Entry, len(entries))
+	}
 	for i, b := range entries {
 		if len(b) > entry.MaxSize {
 			return nil, ledger.ErrTooLarge
@@ -112,12 +119,13 @@ func (l *Log) Receipts(ctx context.Context, r *Request) ([]*proof.Receipt, error
 	if err := l.await(ctx, r); err != nil {
 		return nil, err
 	}
+	receipts := make([]proof.Receipt, len(r.indexes))
 	out := make([]*proof.Receipt, len(r.indexes))
 	for i, index := range r.indexes {
-		var err error
-		if out[i], err = l.receipt(r.commit, index); err != nil {
+		if err := l.receipt(&receipts[i], r.commit, index); err != nil {
 			return nil, err
 		}
+		out[i] = &receipts[i]
 	}
 	return out, nil
 }
@@ -149,16 +157,12 @@ func (r *Request) finish(err error) {
 }
 
 // receipt proves index under the commit's checkpoint.
-func (l *Log) receipt(c *commit, index uint64) (*proof.Receipt, error) {
-	r := &proof.Receipt{Index: index, Checkpoint: c.tip.checkpoint}
+func (l *Log) receipt(r *proof.Receipt, c *commit, index uint64) (err error) {
+	r.Index, r.Checkpoint = index, c.tip.checkpoint
 	if c.Growth != nil && index >= c.Growth.Old.Size {
 		r.Hashes = c.Growth.Prove(index)
-		return r, nil
+		return nil
 	}
-	hashes, err := l.prove(index, c.tip.size)
-	if err != nil {
-		return nil, err
-	}
-	r.Hashes = hashes
-	return r, nil
+	r.Hashes, err = l.prove(index, c.tip.size)
+	return err
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -30,7 +31,10 @@ import (
 // that rotted in the store comes back from the tail.
 
 // tailOf is the tail of a batch, or nil when it doesn't fit into a head.
-func tailOf(b *Batch, checkpoint []byte) []byte {
+func tailOf(b *Batch, checkpoint []byte) []byte { return appendTail(nil, b, checkpoint) }
+
+// appendTail is tailOf in a buffer that has room from before.
+func appendTail(out []byte, b *Batch, checkpoint []byte) []byte {
 	n := 0
 	for i := range b.Entries {
 		n += 4 + len(b.Entries[i].Bytes)
@@ -38,7 +42,7 @@ func tailOf(b *Batch, checkpoint []byte) []byte {
 	if !head.Fits(len(checkpoint), n) {
 		return nil
 	}
-	out := make([]byte, 0, n)
+	out = slices.Grow(out, n)
 	for i := range b.Entries {
 		out = binary.BigEndian.AppendUint32(out, uint32(len(b.Entries[i].Bytes)))
 		out = append(out, b.Entries[i].Bytes...)

@@ -18,6 +18,7 @@ type process struct {
 	dir     string // working directory and place of the program's log
 	name    string
 	args    []string
+	env     []string     // besides the tests' own
 	ready   func() error // nil when the program answers
 
 	mu    sync.Mutex
@@ -35,6 +36,7 @@ func (p *process) start() error {
 	defer log.Close()
 	cmd := exec.Command(p.name, p.args...)
 	p.account.apply(cmd)
+	cmd.Env = append(os.Environ(), p.env...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = p.dir, log, log
 	if err := cmd.Start(); err != nil {
 		return err

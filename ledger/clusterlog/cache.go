@@ -32,6 +32,7 @@ const (
 	tableNumber = 'n' // writer with its length before, seq → index
 	tableIssued = 'o' // ordinal → index of cert.issued
 	tableStatus = 's' // index → kind, ordinal
+	tableTree   = 'x' // the newest snapshot of the status tree
 )
 
 // cacheMeta says what the cache is of and how far it goes.
@@ -88,7 +89,8 @@ func (c *cache) clear() error {
 	return b.Commit(true)
 }
 
-// add writes a batch that the cluster has taken.
+// add writes a batch that the cluster is taking. The cache doesn't count it
+// before claim: what a crash leaves beyond the claimed size is cut off.
 func (c *cache) add(m cacheMeta, batch *sequence.Batch) error {
 	b := c.kv.NewBatch()
 	if err := c.putTiles(b, batch.Growth); err != nil {
@@ -108,9 +110,65 @@ func (c *cache) add(m cacheMeta, batch *sequence.Batch) error {
 			b.Set(key(tableIssued, be64(ordinal)), index)
 		}
 	}
-	m.Size, m.Clean = batch.Growth.New.Size, false
+	m.Size, m.Clean = batch.First, false
 	putMeta(b, m)
 	return b.Commit(false)
+}
+
+// claim says that the cluster has taken everything below size.
+func (c *cache) claim(m cacheMeta, size uint64) error {
+	b := c.kv.NewBatch()
+	m.Size, m.Clean = size, false
+	putMeta(b, m)
+	return b.Commit(false)
+}
+
+// cut takes away what the cache has of the entries from size on.
+func (c *cache) cut(size uint64) error {
+	b := c.kv.NewBatch()
+	for by := range entry.Writers {
+		if err := c.cutNumbers(b, by, size); err != nil {
+			b.Close()
+			return err
+		}
+	}
+	from, to := key(tableStatus, be64(size)), key(tableStatus+1)
+	err := c.kv.Scan(from, to, func(_, v []byte) error {
+		if len(v) == 9 && v[0] == statusIssued {
+			b.Delete(key(tableIssued, v[1:]))
+		}
+		return nil
+	})
+	if err != nil {
+		b.Close()
+		return err
+	}
+	b.DeleteRange(from, to)
+	for level := range uint(8) { // 2⁶⁴ entries have no more
+		nodes := size >> (level * sequence.TileHeight)
+		b.DeleteRange(tileKey(level, (nodes+sequence.TileWidth-1)/sequence.TileWidth), tileKey(level+1, 0))
+	}
+	return b.Commit(true)
+}
+
+// cutNumbers takes away a writer's numbers of the entries from size on: they
+// are the writer's last.
+func (c *cache) cutNumbers(b *kv.Batch, by string, size uint64) error {
+	from, to := kv.Prefix(writerKey(by))
+	for {
+		k, v, err := c.kv.Last(from, to)
+		if errors.Is(err, kv.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if len(v) != 8 || binary.BigEndian.Uint64(v) < size {
+			return nil // a damaged one shows when it is read
+		}
+		b.Delete(k)
+		to = k
+	}
 }
 
 // putTiles appends the new complete nodes of every eighth level to their tiles.
@@ -216,7 +274,15 @@ func (c *cache) number(k []byte) (uint64, error) {
 
 // Statuses implements sequence.Index.
 func (c *cache) Statuses(ctx context.Context, size uint64, fn func(index uint64, en entry.Entry) error) error {
-	return c.kv.Scan(key(tableStatus), key(tableStatus, be64(size)), func(k, v []byte) error {
+	return c.StatusesFrom(ctx, 0, size, fn)
+}
+
+// StatusesFrom implements sequence.Snapshots.
+func (c *cache) StatusesFrom(ctx context.Context, from, to uint64, fn func(index uint64, en entry.Entry) error) error {
+	if from >= to {
+		return nil
+	}
+	return c.kv.Scan(key(tableStatus, be64(from)), key(tableStatus, be64(to)), func(k, v []byte) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -225,6 +291,19 @@ func (c *cache) Statuses(ctx context.Context, size uint64, fn func(index uint64,
 		}
 		return fn(binary.BigEndian.Uint64(k[1:]), entry.Entry{Body: statusBody(v[0], binary.BigEndian.Uint64(v[1:]))})
 	})
+}
+
+// Snapshot implements sequence.Snapshots.
+func (c *cache) Snapshot() ([]byte, error) {
+	b, err := c.kv.Get([]byte{tableTree})
+	return b, notFound(err)
+}
+
+// KeepSnapshot implements sequence.Snapshots.
+func (c *cache) KeepSnapshot(v []byte) error {
+	b := c.kv.NewBatch()
+	b.Set([]byte{tableTree}, v)
+	return b.Commit(false)
 }
 
 // notFound says what is not there in the ledger's words.

@@ -49,6 +49,9 @@ type Config struct {
 	Logger     *slog.Logger // nil: silent
 	MaxBatch   int          // entries in one call [4096]
 	QueueBytes int64        // as in trillianlog.Config
+	// SnapshotEvery is how many entries come between two snapshots of the
+	// status tree, which a start then need not replay [100,000].
+	SnapshotEvery uint64
 }
 
 // defaultMessage is gRPC's limit for a received message.
@@ -102,5 +105,6 @@ func (c *Config) common() sequence.Config {
 	return sequence.Config{HeadDir: c.HeadDir, Origin: c.Origin, Signer: c.Signer, VKey: c.VKey, Retired: c.Retired, Now: c.Now,
 		PublishEvery: c.PublishEvery, Cosign: c.Cosign, CheckHead: c.CheckHead, AdoptHead: c.AdoptHead,
 		Patient: true, MaxBatchBytes: int64(c.MaxMessage - messageRoom),
-		FS: c.FS, Logger: c.Logger, MaxBatch: c.MaxBatch, QueueBytes: c.QueueBytes}
+		FS: c.FS, Logger: c.Logger, MaxBatch: c.MaxBatch, QueueBytes: c.QueueBytes,
+		SnapshotEvery: c.SnapshotEvery}
 }

@@ -102,7 +102,9 @@ func (s *store) reconcile(ctx context.Context, cfg Config, deadline time.Time) e
 	if err := s.checkGenesis(ctx, cfg); err != nil {
 		return err
 	}
-	if m.Size == 0 || m.Size > s.opened.Size || s.fill(ctx, m.Size) != nil {
+	have := min(m.Size, s.opened.Size)
+	if have == 0 || s.goOn(ctx, have) != nil {
+		have = 0
 		if err := s.cache.clear(); err != nil {
 			return err
 		}
@@ -110,6 +112,7 @@ func (s *store) reconcile(ctx context.Context, cfg Config, deadline time.Time) e
 			return err
 		}
 	}
+	s.logger.Info("the cache goes with the cluster's root", "entries", s.opened.Size, "read", s.opened.Size-have)
 	s.verified = s.opened
 	// From now on the log is not closed in order.
 	b := s.kv.NewBatch()
@@ -117,6 +120,14 @@ func (s *store) reconcile(ctx context.Context, cfg Config, deadline time.Time) e
 	m.Size = s.opened.Size
 	putMeta(b, m)
 	return b.Commit(true)
+}
+
+// goOn keeps what the cache has below size and reads the entries after it.
+func (s *store) goOn(ctx context.Context, size uint64) error {
+	if err := s.cut(size); err != nil {
+		return err
+	}
+	return s.fill(ctx, size)
 }
 
 // settledRoot waits for the signer to integrate what the cache knows of.
@@ -180,7 +191,7 @@ func (s *store) fill(ctx context.Context, size uint64) error {
 			hashes[i] = b.Entries[i].Hash
 		}
 		b.Growth = edge.Extend(hashes)
-		if err := s.cache.add(s.meta, b); err != nil {
+		if err := errors.Join(s.cache.add(s.meta, b), s.cache.claim(s.meta, b.Growth.New.Size)); err != nil {
 			return err
 		}
 		edge = b.Growth.New

@@ -3,6 +3,7 @@ package clusterlog
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -37,9 +38,13 @@ type store struct {
 	failed  bool              // a Write or its wait gave up
 
 	verified sequence.Root // newest root that was ours; finisher only
+	pace     pace          // finisher only
 }
 
-var _ sequence.Store = (*store)(nil)
+var (
+	_ sequence.Store     = (*store)(nil)
+	_ sequence.Snapshots = (*store)(nil)
+)
 
 // grace is what a batch under way gets to end when the log is closed.
 const grace = 5 * time.Second
@@ -52,6 +57,10 @@ func (s *store) Root(context.Context) (sequence.Root, error) { return s.opened, 
 func (s *store) Doubtful() bool { return s.doubtful }
 
 // Write implements sequence.Store: the batch goes to the database in one call.
+// One call is under way at a time. Two could be overtaken by a crash in such a
+// way that the later one is in the database and the earlier one is not; nobody
+// could fill that hole with what was lost. While the call is under way, the
+// cache takes the batch without saying so yet.
 func (s *store) Write(b *sequence.Batch) (func() error, error) {
 	req := &trillian.AddSequencedLeavesRequest{LogId: s.tree, Leaves: make([]*trillian.LogLeaf, len(b.Entries))}
 	for i := range b.Entries {
@@ -62,20 +71,29 @@ func (s *store) Write(b *sequence.Batch) (func() error, error) {
 	s.mu.Lock()
 	s.waiting = append(s.waiting, b)
 	s.mu.Unlock()
-	err := s.add(req)
+	cached := make(chan error, 1)
+	go func() { cached <- s.cache.add(s.meta, b) }()
+	err := errors.Join(s.add(req), <-cached)
 	if err == nil {
-		err = s.cache.add(s.meta, b)
+		err = s.cache.claim(s.meta, b.Growth.New.Size)
 	}
 	if err != nil {
 		return nil, s.giveUp(err)
 	}
-	return func() error { return s.integrated(b.Growth.New.Size) }, nil
+	added := time.Now()
+	return func() error { return s.integrated(b.Growth.New.Size, added) }, nil
 }
 
-// identity is the leaf identity of an entry. The SQL schemas want the size of
-// a hash.
+// identity is the leaf identity of an entry: the writer, then its number. It is
+// as long as a hash, because Trillian's storage wants that, but is none: the
+// databases keep an index by it, and what grows in order is added at the index's
+// right edge, where a hash would land on a page of its own each time.
 func identity(by string, seq uint64) [sha256.Size]byte {
-	return sha256.Sum256(append(writerKey(by), be64(seq)...))
+	var id [sha256.Size]byte
+	id[0] = byte(len(by))
+	copy(id[1:len(id)-8], by) // entry.Writers has no longer names
+	binary.BigEndian.PutUint64(id[len(id)-8:], seq)
+	return id
 }
 
 func (s *store) giveUp(err error) error {
@@ -131,10 +149,13 @@ func (s *store) judge(results []*trillian.QueuedLogLeaf, want int, uncertain boo
 }
 
 // integrated waits until the signer's root covers size, and holds every root
-// on the way against our own tree.
-func (s *store) integrated(size uint64) error {
-	wait := time.Millisecond
-	for try, since := 0, time.Now(); s.verified.Size < size; {
+// on the way against our own tree. added is when the database had the batch.
+func (s *store) integrated(size uint64, added time.Time) error {
+	warned := added
+	for try, asked := 0, false; s.verified.Size < size; asked = true {
+		if err := s.sleep(s.pace.next(time.Since(added), asked)); err != nil {
+			return s.giveUp(err)
+		}
 		root, err := s.root(s.ctx)
 		if err != nil {
 			if isPermanent(err) {
@@ -149,17 +170,13 @@ func (s *store) integrated(size uint64) error {
 		if err := s.verify(root); err != nil {
 			return s.giveUp(err)
 		}
-		if s.verified.Size >= size {
-			break
+		if s.verified.Size >= size && asked {
+			s.pace.took(time.Since(added))
 		}
-		if time.Since(since) > 10*time.Second {
+		if time.Since(warned) > 10*time.Second {
 			s.logger.Warn("the signer doesn't integrate", "size", root.Size, "waiting", size)
-			since = time.Now()
+			warned = time.Now()
 		}
-		if err := s.sleep(wait); err != nil {
-			return s.giveUp(err)
-		}
-		wait = min(wait*3/2, 20*time.Millisecond)
 	}
 	return nil
 }

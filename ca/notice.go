@@ -54,7 +54,9 @@ func (a *Authority) ReceiveNotice(ctx context.Context, raw []byte, from Arrival)
 	defer a.tracker.begin()()
 	n, form := notice.Examine(raw)
 	wellFormed := form.Code() == ""
-	if wellFormed && n.Seq < a.nextNotice {
+	// A copy gets its old answer only if it came as the first one must: what a
+	// copy has beside its bytes goes before the rules, and on record.
+	if wellFormed && n.Seq < a.nextNotice && from.Sender == entry.ByNoticeSender && from.Metadata.Clean(policy.PathNotices, len(raw)) {
 		if out, err := a.repeated(raw, n.Seq); out != nil || err != nil {
 			return out, err
 		}

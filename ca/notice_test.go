@@ -3,6 +3,7 @@ package ca
 import (
 	"bytes"
 	"errors"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -34,6 +35,21 @@ func TestReplayedNotice(t *testing.T) {
 	es := w.entries()
 	if count[*entry.NoticeReceived](es) != 1 || count[*entry.Revocation](es) != 1 {
 		t.Error("a replay was logged or acted on")
+	}
+	// A copy with something beside its bytes is no copy: refused on record.
+	aside := from
+	aside.Metadata.Header = maps.Clone(from.Metadata.Header)
+	aside.Metadata.Header["X-Code"] = []string{"12345678902"}
+	stranger := from
+	stranger.Sender = "juki-terminal"
+	for code, from := range map[string]Arrival{"N406": aside, "N201": stranger} {
+		if _, err := w.ca.ReceiveNotice(ctx, raw, from); !strings.Contains(codes(err), code) {
+			t.Errorf("a copy, %s: %v", code, err)
+		}
+		w.restart() // the same bytes refused twice in a row are on record once
+	}
+	if n := count[*entry.NoticeRefused](w.entries()); n != 2 {
+		t.Errorf("%d refusals on record", n)
 	}
 	// Other bytes under a used number are refused and change nothing.
 	w.issue("総務　花子")

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/sukashi-project/sukashi/ca"
-	"github.com/sukashi-project/sukashi/internal/problem"
 	"github.com/sukashi-project/sukashi/internal/say"
 	"github.com/sukashi-project/sukashi/ledger/entry"
 	"github.com/sukashi-project/sukashi/policy"
@@ -38,6 +37,7 @@ func (r *receiver) ReceiveCounts(_ context.Context, raw []byte, from ca.Arrival)
 	return []byte("counter-signed"), r.err
 }
 
+// post sends a notice and returns the answer's status and sentence.
 func post(t *testing.T, url, name string, body []byte) (int, error) {
 	t.Helper()
 	req, err := http.NewRequest(http.MethodPost, url+policy.PathNotices, bytes.NewReader(policy.Padded(policy.PathNotices, body)))
@@ -53,7 +53,11 @@ func post(t *testing.T, url, name string, body []byte) (int, error) {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	return resp.StatusCode, problem.Read(resp)
+	a, err := policy.ReadAnswer(resp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a.Status, a.Err()
 }
 
 func byHeader(r *http.Request) (string, bool) {
@@ -101,8 +105,15 @@ func TestHandler(t *testing.T) {
 			t.Errorf("want %d, got %d %v", want, status, got)
 		}
 	}
-	if resp, err := http.Get(srv.URL + policy.PathNotices); err != nil || resp.StatusCode != http.StatusMethodNotAllowed {
-		t.Errorf("GET: %v", err)
+	for _, path := range []string{policy.PathNotices, "/elsewhere"} {
+		resp, err := http.Get(srv.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a, err := policy.ReadAnswer(resp); err != nil || a != policy.Status(http.StatusNotFound) {
+			t.Errorf("GET %s: %+v %v", path, a, err)
+		}
+		resp.Body.Close()
 	}
 	if _, err := Handler(nil, nil); err == nil {
 		t.Error("a handler of nothing")
@@ -147,6 +158,7 @@ type register struct {
 	mu     sync.Mutex
 	got    []string
 	status int
+	code   string
 	came   chan struct{}
 }
 
@@ -156,22 +168,22 @@ func (r *register) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	defer r.mu.Unlock()
 	r.came <- struct{}{}
 	if r.status != http.StatusNoContent {
-		problem.Write(w, req, r.status, say.New("H203", "あ", "a"))
+		policy.Answer{Status: r.status, Code: r.code}.Write(w)
 		return
 	}
 	b, meta := policy.Arrived(req, b)
 	if !meta.Clean(policy.PathHolders, len(b)) {
-		w.WriteHeader(http.StatusBadRequest)
+		policy.Status(http.StatusInternalServerError).Write(w)
 		return
 	}
 	r.got = append(r.got, string(b))
-	w.WriteHeader(http.StatusNoContent)
+	policy.Taken.Write(w)
 }
 
-func (r *register) set(status int) {
+func (r *register) set(status int, code string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.status = status
+	r.status, r.code = status, code
 }
 
 func TestFlushSendsInOrder(t *testing.T) {
@@ -190,10 +202,10 @@ func TestFlushSendsInOrder(t *testing.T) {
 		t.Errorf("got %v", reg.got)
 	}
 	b.add([]byte("four"))
-	for _, status := range []int{http.StatusConflict, http.StatusOK} {
-		reg.set(status)
-		if err := s.Flush(context.Background()); err == nil {
-			t.Errorf("status %d counted as received", status)
+	for code, status := range map[string]int{"H203": http.StatusConflict, "link.later": http.StatusServiceUnavailable} {
+		reg.set(status, code)
+		if err := s.Flush(context.Background()); say.Code(err) != code {
+			t.Errorf("status %d counted as received, or: %v", status, err)
 		}
 	}
 	srv.Close()
@@ -214,7 +226,7 @@ func TestFlushSendsInOrder(t *testing.T) {
 
 // Run tries again by itself until the other end answers.
 func TestRunTriesAgain(t *testing.T) {
-	reg := &register{status: http.StatusServiceUnavailable, came: make(chan struct{}, 1024)}
+	reg := &register{status: http.StatusServiceUnavailable, code: "link.later", came: make(chan struct{}, 1024)}
 	srv := httptest.NewServer(reg)
 	defer srv.Close()
 	b := &box{left: [][]byte{[]byte("one")}}
@@ -227,7 +239,7 @@ func TestRunTriesAgain(t *testing.T) {
 	go func() { ended <- s.Run(ctx) }()
 	<-reg.came
 	<-reg.came // a second try without a Wake
-	reg.set(http.StatusNoContent)
+	reg.set(http.StatusNoContent, "")
 	for {
 		<-reg.came
 		reg.mu.Lock()

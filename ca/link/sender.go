@@ -1,18 +1,15 @@
 package link
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
 
-	"github.com/sukashi-project/sukashi/internal/problem"
 	"github.com/sukashi-project/sukashi/internal/say"
 	"github.com/sukashi-project/sukashi/policy"
 )
@@ -89,25 +86,15 @@ func (s *Sender) Flush(ctx context.Context) error {
 }
 
 func (s *Sender) post(ctx context.Context, message []byte) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.cfg.URL+policy.PathHolders, bytes.NewReader(policy.Padded(policy.PathHolders, message)))
-	if err != nil {
+	a, err := policy.Ask(ctx, s.cfg.Client, s.cfg.URL, policy.PathHolders, message)
+	if errors.Is(err, policy.ErrAnswer) {
 		return err
 	}
-	req.Header = policy.LinkHeader()
-	resp, err := s.cfg.Client.Do(req)
 	if err != nil {
 		return say.New("link.unreachable", "認証局連携サーバにつながりません。", "The register's link server can't be reached.").
 			Hint("つながり次第、自動で送り直します。", "The list is sent again as soon as it can be reached.").Because(err)
 	}
-	defer resp.Body.Close()
-	if err := problem.Read(resp); err != nil {
-		return err
-	}
-	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<10))
-	if resp.StatusCode != http.StatusNoContent {
-		return fmt.Errorf("the register's link server answered with status %d, not 204", resp.StatusCode)
-	}
-	return nil
+	return a.Err()
 }
 
 // Run sends whenever Wake was called, and after a failure again with growing

@@ -195,7 +195,7 @@ func (w *World) openCALink() error {
 	if err != nil {
 		return err
 	}
-	n.linkMux.Handle("/link/", h)
+	n.linkMux.Handle("/", h)
 	cert, err := w.roots[zone.LGWAN].Issue(entry.ByCALink, w.Now(), w.Rand)
 	if err != nil {
 		return err

@@ -131,7 +131,7 @@ func (w *World) joinLinks(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	n.mux.Handle("/link/", n.Link.Handler())
+	n.mux.Handle("/", n.Link.Handler())
 	return w.openCALink()
 }
 

@@ -1,17 +1,14 @@
 package world
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"net/http"
 	"path/filepath"
 	"time"
 
 	"github.com/sukashi-project/sukashi/ca"
 	"github.com/sukashi-project/sukashi/ca/keystore"
 	"github.com/sukashi-project/sukashi/internal/people"
-	"github.com/sukashi-project/sukashi/internal/problem"
 	"github.com/sukashi-project/sukashi/internal/zone"
 	"github.com/sukashi-project/sukashi/juki/link"
 	"github.com/sukashi-project/sukashi/juki/register"
@@ -126,19 +123,11 @@ func (w *World) rawPost(ctx context.Context, path string, body []byte) error {
 	}
 	c := zone.Peers{w.roots[zone.LGWAN]}.Client(cert, time.Minute)
 	defer c.CloseIdleConnections()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.CA.LinkURL+path, bytes.NewReader(policy.Padded(path, body)))
+	a, err := policy.Ask(ctx, c, w.CA.LinkURL, path, body)
 	if err != nil {
-		return err
+		return fmt.Errorf("couldn't ask the CA's link server: %w", err)
 	}
-	for k, v := range policy.LinkHeader() {
-		req.Header[k] = v
-	}
-	resp, err := c.Do(req)
-	if err != nil {
-		return fmt.Errorf("couldn't reach the CA's link server: %w", err)
-	}
-	defer resp.Body.Close()
-	return problem.Read(resp)
+	return a.Err()
 }
 
 // CAWriter is the CA's own door to the ledger, for a story in which an insider

@@ -88,8 +88,8 @@ func TestRealLedgerAndTLS(t *testing.T) {
 	}
 	for range 2 {
 		client := zone.Peers{roots[zone.Juki]}.Client(ca, 10*time.Second)
-		if status := postTo(t, client, jukiHTTP.URL+policy.PathHolders, b); status != http.StatusNoContent {
-			t.Fatalf("list: status %d", status)
+		if a := postTo(t, client, jukiHTTP.URL, b); a != policy.Taken {
+			t.Fatalf("list: %+v", a)
 		}
 	}
 	w.die(1)

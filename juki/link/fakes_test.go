@@ -10,7 +10,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/sukashi-project/sukashi/internal/problem"
 	"github.com/sukashi-project/sukashi/internal/say"
 	"github.com/sukashi-project/sukashi/ledger"
 	"github.com/sukashi-project/sukashi/ledger/entry"
@@ -152,7 +151,7 @@ func (c *caSide) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if _, err := c.log.NextSeq(r.Context(), entry.ByCALink); err != nil || c.down {
-		problem.Write(w, r, http.StatusServiceUnavailable, errOutage)
+		policy.Status(http.StatusServiceUnavailable).Write(w)
 		return
 	}
 	b, err := io.ReadAll(r.Body)
@@ -167,13 +166,13 @@ func (c *caSide) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := c.take(n, b); err != nil {
-		problem.Write(w, r, http.StatusConflict, err)
+		policy.Refusal(err).Write(w)
 		return
 	}
 	if c.lose != nil && c.lose() {
 		panic(http.ErrAbortHandler)
 	}
-	w.WriteHeader(http.StatusNoContent)
+	policy.Taken.Write(w)
 }
 
 func (c *caSide) take(n notice.Notice, b []byte) error {

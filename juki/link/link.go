@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -67,8 +68,6 @@ const (
 	CodeLedgerOld   = "link.ledger-old"  // the ledger lacks what this side has logged
 	CodeUnexplained = "link.unexplained" // the ledger has a notice that no certificate explains
 	CodeStep        = "link.step"        // the CA side expects another sequence
-	CodePeer        = "link.peer"        // the client may not use this address
-	CodeSize        = "link.size"        // the body is too large
 	CodeConflict    = "link.conflict"    // another list with this sequence was taken in
 	CodeDiffer      = "link.differ"      // the CA side counts differently, or did not sign
 	CodeOff         = "link.off"         // no daily counts are exchanged
@@ -76,9 +75,8 @@ const (
 
 // Server is the CALinkServer. Safe for concurrent use.
 type Server struct {
-	c       Config
-	notices string // address for M3
-	counts  string // address for the daily counts
+	c    Config
+	base string // address of the CA side's link server
 
 	receive sync.Mutex   // one M1 at a time
 	refused entry.Digest // guarded by receive: the newest refused list and why
@@ -106,7 +104,7 @@ func New(c Config) (*Server, error) {
 		return nil, errors.New("the link's mode must be reference or echo")
 	}
 	u, err := url.Parse(c.URL)
-	if err != nil || u.Scheme != "https" || u.Host == "" {
+	if err != nil || u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" {
 		return nil, errors.New("the CA side's link server needs an https address")
 	}
 	if err := c.Keys.check(); err != nil {
@@ -124,7 +122,7 @@ func New(c Config) (*Server, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
-	return &Server{c: c, notices: u.JoinPath(policy.PathNotices).String(), counts: u.JoinPath(policy.PathCounts).String(), wake: make(chan struct{}, 1)}, nil
+	return &Server{c: c, base: "https://" + u.Host, wake: make(chan struct{}, 1)}, nil
 }
 
 // Wake makes Run look at the outbox at once. It never blocks.

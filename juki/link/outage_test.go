@@ -132,7 +132,7 @@ func TestListWhileLedgerDown(t *testing.T) {
 	w.log.down = false
 	// Logged, but the answer was lost and the process died: the next start finishes.
 	w.log.after = func() error { return errOutage }
-	if status, code := w.post(b); status != 503 || code != link.CodeLedger {
+	if status, code := w.post(b); status != 503 || code != "link.later" {
 		t.Errorf("status %d %s", status, code)
 	}
 	w.log.after = nil

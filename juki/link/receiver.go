@@ -9,7 +9,6 @@ import (
 
 	"github.com/gorilla/mux"
 
-	"github.com/sukashi-project/sukashi/internal/problem"
 	"github.com/sukashi-project/sukashi/internal/say"
 	"github.com/sukashi-project/sukashi/juki/match"
 	"github.com/sukashi-project/sukashi/ledger"
@@ -18,33 +17,30 @@ import (
 	"github.com/sukashi-project/sukashi/policy/holders"
 )
 
-// Handler serves POST /link/v1/holders (M1): 204 when the list is in force,
-// also when it was before; 409 with a rule code when it is refused; 503 when
-// it cannot be taken now and should be sent again.
+// Handler serves POST /link/v1/holders (M1): policy.Taken when the list is in
+// force, also when it was before; a rule code when it is refused; 503 when it
+// cannot be taken now and should be sent again. These answers leave the zone
+// of resident codes, so they are words of a closed list, all equally long.
 func (s *Server) Handler() http.Handler {
 	r := mux.NewRouter()
+	r.NotFoundHandler, r.MethodNotAllowedHandler = http.HandlerFunc(policy.Nowhere), http.HandlerFunc(policy.Nowhere)
 	r.HandleFunc(policy.PathHolders, s.serveHolders).Methods(http.MethodPost)
 	return r
 }
 
-var (
-	errPeer = say.New(CodePeer, "この接続先を使えるのは、認証局側の連携サーバだけです。",
-		"Only the CA side's link server may use this address.")
-	errSize = say.New(CodeSize, "一覧が大きすぎます。", "The list is too large.")
-
-	errConflict = say.New(CodeConflict, "同じ番号の別の一覧を、すでに受け取っています。",
-		"Another list with this sequence was taken in before.")
-)
-
 func (s *Server) serveHolders(w http.ResponseWriter, r *http.Request) {
 	role, ok := s.c.Peer(r)
 	if !ok || role != entry.ByCALink {
-		problem.Write(w, r, http.StatusForbidden, errPeer)
+		policy.Status(http.StatusForbidden).Write(w)
 		return
 	}
-	wire, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(policy.WireSize(policy.PathHolders, int(s.c.MaxList)))))
+	most := policy.WireSize(policy.PathHolders, int(s.c.MaxList))
+	wire, err := io.ReadAll(io.LimitReader(r.Body, int64(most)+1))
 	if err != nil {
-		problem.Write(w, r, http.StatusRequestEntityTooLarge, errSize)
+		return // the connection broke: nobody hears an answer
+	}
+	if len(wire) > most {
+		policy.Status(http.StatusRequestEntityTooLarge).Write(w)
 		return
 	}
 	body, meta := policy.Arrived(r, wire)
@@ -52,12 +48,12 @@ func (s *Server) serveHolders(w http.ResponseWriter, r *http.Request) {
 	var refused *Refused
 	switch {
 	case err == nil:
-		w.WriteHeader(http.StatusNoContent)
+		policy.Taken.Write(w)
 	case errors.As(err, &refused):
-		problem.Write(w, r, http.StatusConflict, refused.sentence())
+		policy.Answer{Status: http.StatusConflict, Code: refused.Codes[0]}.Write(w)
 	default:
 		s.c.Logger.Warn("a holders list could not be taken in", "code", say.Code(err))
-		problem.Write(w, r, http.StatusServiceUnavailable, err)
+		policy.Status(http.StatusServiceUnavailable).Write(w)
 	}
 }
 
@@ -66,18 +62,6 @@ type Refused struct{ Codes []string }
 
 // Error names the first code.
 func (e *Refused) Error() string { return "the holders list is refused: " + e.Codes[0] }
-
-func (e *Refused) sentence() error {
-	if e.Codes[0] == CodeConflict {
-		return errConflict
-	}
-	for _, c := range policy.Codes() {
-		if c.Code == e.Codes[0] {
-			return say.New(c.Code, c.JA, c.EN)
-		}
-	}
-	return say.New(e.Codes[0], "一覧は規則により拒否されました。", "The list is refused by a rule.")
-}
 
 // Receive takes in one M1: decide, keep on disk, log holders.received, apply,
 // re-match. The same list again changes nothing. A list that is refused gives
@@ -98,7 +82,8 @@ func (s *Server) Receive(ctx context.Context, body []byte, sender string, meta p
 		if check, err = s.c.Engine.CheckList(list); err != nil {
 			return err
 		}
-		if check.Known {
+		// A copy with something beside its bytes goes before the rules.
+		if check.Known && meta.Clean(policy.PathHolders, len(body)) {
 			return nil
 		}
 		if check.Conflict {

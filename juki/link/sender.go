@@ -1,14 +1,11 @@
 package link
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 
-	"github.com/sukashi-project/sukashi/internal/problem"
 	"github.com/sukashi-project/sukashi/internal/say"
 	"github.com/sukashi-project/sukashi/juki/match"
 	"github.com/sukashi-project/sukashi/policy"
@@ -153,22 +150,30 @@ func (s *Server) sendAll(ctx context.Context, n *Sent) error {
 // stepCode is the rule code for a sequence that is not the next one.
 const stepCode = "N203"
 
-// sendOne posts one logged notice. Only 204 and a refusal by rule code settle
-// it; after everything else it is sent again.
+// sendOne posts one logged notice. Only receipt and a refusal by rule code
+// settle it; after everything else it is sent again.
 func (s *Server) sendOne(ctx context.Context, i match.Intent, n *Sent) error {
-	status, err := s.post(ctx, i.Bytes)
+	a, err := policy.Ask(ctx, s.c.Client, s.base, policy.PathNotices, i.Bytes)
 	switch {
-	case err == nil && status == http.StatusNoContent:
+	case err != nil:
+		return errAnswer(err)
+	case a == policy.Taken:
 		n.Delivered++
 		return s.c.Engine.Deliver(i.ID)
-	case status == http.StatusConflict && say.Code(err) == stepCode:
-		return s.outOfStep(*i.Seq, err)
-	case status == http.StatusConflict:
+	case a.Status == http.StatusConflict && a.Code == stepCode:
+		return s.outOfStep(*i.Seq, a.Err())
+	case a.Status == http.StatusConflict:
 		n.Rejected++
-		s.c.Logger.Warn("the CA side refused a notice", "code", say.Code(err))
-		return s.c.Engine.Reject(i.ID, say.Code(err))
-	case err == nil:
-		err = fmt.Errorf("the CA side answered with status %d", status)
+		s.c.Logger.Warn("the CA side refused a notice", "code", a.Code)
+		return s.c.Engine.Reject(i.ID, a.Code)
+	}
+	return errDown(a.Err())
+}
+
+// errAnswer tells an answer in a form that is not allowed from no answer.
+func errAnswer(err error) error {
+	if errors.Is(err, policy.ErrAnswer) {
+		return err
 	}
 	return errDown(err)
 }
@@ -188,21 +193,4 @@ func (s *Server) outOfStep(seq uint64, cause error) error {
 	}
 	return say.New(CodeStep, "認証局側が期待する通知番号と合いません。", "The CA side expects another notice sequence.").
 		Hint("認証局側が古いバックアップから戻っていないか確かめてください。", "Check whether the CA side was restored from an old backup.").Because(cause)
-}
-
-// post sends exactly the notice's bytes, padded, with the fixed headers.
-func (s *Server) post(ctx context.Context, b []byte) (int, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.notices, bytes.NewReader(policy.Padded(policy.PathNotices, b)))
-	if err != nil {
-		return 0, err
-	}
-	req.Header = policy.LinkHeader()
-	resp, err := s.c.Client.Do(req)
-	if err != nil {
-		return 0, err
-	}
-	defer resp.Body.Close()
-	err = problem.Read(resp)
-	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // so that the connection can be used again
-	return resp.StatusCode, err
 }

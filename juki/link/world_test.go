@@ -14,8 +14,6 @@ import (
 	"github.com/sukashi-project/sukashi/internal/attr"
 	"github.com/sukashi-project/sukashi/internal/jtext"
 	"github.com/sukashi-project/sukashi/internal/kv"
-	"github.com/sukashi-project/sukashi/internal/problem"
-	"github.com/sukashi-project/sukashi/internal/say"
 	"github.com/sukashi-project/sukashi/juki/link"
 	"github.com/sukashi-project/sukashi/juki/match"
 	"github.com/sukashi-project/sukashi/juki/register"
@@ -181,19 +179,13 @@ func (w *world) import3() {
 	}
 }
 
-func postTo(t testing.TB, c *http.Client, url string, b []byte) int {
+func postTo(t testing.TB, c *http.Client, base string, b []byte) policy.Answer {
 	t.Helper()
-	req, err := http.NewRequest(http.MethodPost, url, bytes.NewReader(policy.Padded(policy.PathHolders, b)))
+	a, err := policy.Ask(context.Background(), c, base, policy.PathHolders, b)
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header = policy.LinkHeader()
-	resp, err := c.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	return resp.StatusCode
+	return a
 }
 
 func (w *world) issue(a attr.Attributes) uint64 {
@@ -231,14 +223,19 @@ func (w *world) appendAs(by string, body entry.Body) {
 	}
 }
 
-// post hands M1 bytes to the handler and returns the status and the code.
+// post hands M1 bytes to the handler and returns the status and the code of
+// the answer.
 func (w *world) post(b []byte) (int, string) {
 	w.t.Helper()
 	r := httptest.NewRequest(http.MethodPost, policy.PathHolders, bytes.NewReader(policy.Padded(policy.PathHolders, b)))
 	r.Header = policy.LinkHeader()
 	rec := httptest.NewRecorder()
 	w.srv.Handler().ServeHTTP(rec, r)
-	return rec.Code, say.Code(problem.Read(rec.Result()))
+	a, err := policy.ReadAnswer(rec.Result())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return a.Status, a.Code
 }
 
 func (w *world) mustReceive(l holders.List) {

@@ -104,7 +104,10 @@ type Authority struct {
 	tracker tracker
 	tally   tally
 
-	jobs    chan *job
+	jobs    chan *job // applications that wait for an ordinal
+	signed  chan *job // certificates that are not on disk yet
+	stored  chan *job // and those that no cert.issued is logged for
+	closed  chan struct{}
 	quit    chan struct{}
 	senders sync.WaitGroup // callers about to queue an application
 	loop    sync.WaitGroup // sequencer
@@ -191,6 +194,8 @@ func Open(ctx context.Context, cfg Config) (*Authority, error) {
 	a.stop = stop
 	a.loop.Add(3)
 	go a.sequence()
+	go a.storing()
+	go a.closing(context.Background())
 	go a.follow(following)
 	go a.shredding(following)
 	a.shredSoon()
@@ -233,7 +238,7 @@ func newAuthority(cfg Config) (*Authority, error) {
 	}
 	return &Authority{cfg: cfg, issuer: generations[0].issuer, cert: cert, reg: cfg.Registry, rand: &lockedRand{r: cfg.Rand}, log: cfg.Logger,
 		state: state, generations: generations, fresh: make(chan struct{}, 1), doom: make(chan struct{}, 1),
-		jobs: make(chan *job, queueLength), quit: make(chan struct{}), pending: map[string]*job{}}, nil
+		jobs: make(chan *job, queueLength), signed: make(chan *job, maxEnding), stored: make(chan *job, maxEnding), closed: make(chan struct{}), quit: make(chan struct{}), pending: map[string]*job{}}, nil
 }
 
 // Close ends what is in flight and stops. It closes neither the log nor the
@@ -251,6 +256,8 @@ func (a *Authority) Close() error {
 	a.mu.Unlock()
 	a.loop.Wait()
 	a.flight.Wait()
+	close(a.signed)
+	<-a.closed
 	a.revMu.Lock()
 	defer a.revMu.Unlock()
 	a.flushTally(context.Background())

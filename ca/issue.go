@@ -101,25 +101,19 @@ func isRefusal(err error) bool {
 	return false
 }
 
-// finish takes an announced issuance to its end: sign with the receipt,
-// compare, store, log. The certificate leaves only after cert.issued is in the
-// log (IN-01).
-func (a *Authority) finish(ctx context.Context, j *job, intent *ledger.Logged) (*Certificate, error) {
+// sign takes an announced issuance to a certificate: sign with the receipt,
+// compare.
+func (a *Authority) sign(ctx context.Context, j *job, intent *ledger.Logged) error {
 	rec := j.rec
 	rec.IntentIndex = intent.Index
 	sig, err := a.cfg.Key.Sign(ctx, rec.TBS, intent.Bytes, intent.Receipt)
+	if err == nil {
+		j.der, err = a.assemble(rec.TBS, sig)
+	}
 	if err != nil {
-		return nil, a.abort(ctx, rec, entry.AbortSign, err)
+		return a.abort(ctx, rec, entry.AbortSign, err)
 	}
-	der, err := a.assemble(rec.TBS, sig)
-	if err != nil {
-		return nil, a.abort(ctx, rec, entry.AbortSign, err)
-	}
-	if err := a.store(rec.Ordinal, intent.Index, der); err != nil {
-		a.unsure.Store(true)
-		return nil, ErrUncertain.Because(err)
-	}
-	return a.complete(ctx, rec.Ordinal, der)
+	return nil
 }
 
 // assemble joins TBS and signature and compares the result with what was
@@ -140,35 +134,6 @@ func (a *Authority) assemble(tbs, sig []byte) ([]byte, error) {
 		return nil, errors.New("the certificate does not hold the announced bytes")
 	}
 	return der, nil
-}
-
-// store makes the certificate durable before the log says that it exists.
-func (a *Authority) store(ordinal, intentIndex uint64, der []byte) error {
-	return a.reg.Change(ordinal, registry.Synced, func(r *registry.Record) error {
-		r.State, r.DER, r.TBS, r.IntentIndex = registry.Signed, der, nil, intentIndex
-		return nil
-	})
-}
-
-// complete logs cert.issued.
-func (a *Authority) complete(ctx context.Context, ordinal uint64, der []byte) (*Certificate, error) {
-	logged, err := a.own.Append(ctx, &entry.CertIssued{Ordinal: ordinal, Certificate: entry.Sum(der)})
-	if err != nil {
-		a.unsure.Store(true)
-		return nil, ErrUncertain.Because(err)
-	}
-	defer a.news()
-	var out *Certificate
-	err = a.reg.Change(ordinal, registry.Relaxed, func(r *registry.Record) error {
-		r.State, r.IssuedIndex = registry.Issued, logged.Index
-		out = certificate(r)
-		return nil
-	})
-	if err != nil {
-		a.unsure.Store(true)
-		return nil, ErrUncertain.Because(err)
-	}
-	return out, nil
 }
 
 // abort closes an intent without a certificate and forgets the person.

@@ -30,6 +30,8 @@ type job struct {
 	found   standing
 	rec     *registry.Record
 	body    *entry.CertIntent
+	der     []byte // once signed
+	landed  func() // counts the issuance out, once it has its end
 }
 
 func (j *job) end(out *Certificate, err error) {
@@ -251,7 +253,7 @@ func (a *Authority) each(group []*job, fn func(i int, j *job) error) []*job {
 	return rest
 }
 
-// launch announces what was prepared and lets each issuance go its way.
+// launch announces what was prepared and lets the issuances go their way.
 func (a *Authority) launch(ctx context.Context, ready []*job) {
 	end := a.tracker.begin()
 	logged, err := a.announce(ctx, ready)
@@ -267,14 +269,25 @@ func (a *Authority) launch(ctx context.Context, ready []*job) {
 	var left atomic.Int64
 	left.Store(int64(len(ready)))
 	for i, j := range ready {
-		go func() {
-			defer a.flight.Done()
-			out, err := a.finish(ctx, j, logged[i])
+		j.landed = func() {
 			if left.Add(-1) == 0 {
 				end()
 			}
-			a.leave(j)
-			j.end(out, err)
+			a.flight.Done()
+		}
+		go func() {
+			if err := a.sign(ctx, j, logged[i]); err != nil {
+				a.land(j, nil, err)
+				return
+			}
+			a.signed <- j
 		}()
 	}
+}
+
+// land ends an issuance that was in flight.
+func (a *Authority) land(j *job, out *Certificate, err error) {
+	j.landed()
+	a.leave(j)
+	j.end(out, err)
 }

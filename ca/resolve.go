@@ -207,7 +207,7 @@ func (a *Authority) endOpen(ctx context.Context) error {
 		case registry.Intended:
 			err = a.endIntended(ctx, rec)
 		case registry.Signed:
-			_, err = a.complete(ctx, o, rec.DER)
+			_, err = a.complete(ctx, &job{rec: rec, der: rec.DER})
 		}
 		if err != nil {
 			return fmt.Errorf("couldn't end issuance %d: %w", o, err)
@@ -243,10 +243,11 @@ func (a *Authority) endIntended(ctx context.Context, rec *registry.Record) error
 	if err != nil {
 		return err
 	}
-	if err := a.store(rec.Ordinal, rec.IntentIndex, der); err != nil {
+	j := &job{rec: rec, der: der}
+	if err := a.store(j); err != nil {
 		return err
 	}
-	_, err = a.complete(ctx, rec.Ordinal, der)
+	_, err = a.complete(ctx, j)
 	return err
 }
 

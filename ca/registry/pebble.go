@@ -68,14 +68,18 @@ func named(prefix string, name []byte) []byte { return append([]byte(prefix), na
 
 func unix(t time.Time) uint64 { return uint64(max(t.Unix(), 0)) }
 
-// derived are the rows that a row calls for.
-func derived(row *Row) map[string][]byte {
-	rows := map[string][]byte{}
+// pair is one row of the embedded store.
+type pair struct{ key, value []byte }
+
+// derived are the rows that a row calls for; the first letter of a key tells
+// them apart, but for the three queues of which a row is in one.
+func derived(row *Row) []pair {
 	if row == nil {
-		return rows
+		return nil
 	}
+	rows := make([]pair, 0, 8)
+	set := func(k, v []byte) { rows = append(rows, pair{k, v}) }
 	o := be(row.Ordinal)
-	set := func(k, v []byte) { rows[string(k)] = v }
 	set(numbered(recordPrefix, row.Ordinal), row.Public)
 	if row.Private != nil {
 		set(numbered(keyPrefix, row.Ordinal), row.Private)
@@ -115,17 +119,26 @@ func derived(row *Row) map[string][]byte {
 	return rows
 }
 
+func find(rows []pair, key []byte) *pair {
+	for i := range rows {
+		if bytes.Equal(rows[i].key, key) {
+			return &rows[i]
+		}
+	}
+	return nil
+}
+
 // put adds to b what turns the rows of old into those of next.
 func put(b *kv.Batch, old, next *Row) {
 	before, after := derived(old), derived(next)
-	for k := range before {
-		if _, ok := after[k]; !ok {
-			b.Delete([]byte(k))
+	for _, was := range before {
+		if find(after, was.key) == nil {
+			b.Delete(was.key)
 		}
 	}
-	for k, v := range after {
-		if was, ok := before[k]; !ok || !bytes.Equal(was, v) {
-			b.Set([]byte(k), v)
+	for _, is := range after {
+		if was := find(before, is.key); was == nil || !bytes.Equal(was.value, is.value) {
+			b.Set(is.key, is.value)
 		}
 	}
 }
@@ -186,9 +199,11 @@ func (p *pebbleStore) vacant(row *Row, claimed map[string]bool) error {
 	})
 }
 
-func (p *pebbleStore) Update(d Durability, old, next *Row) error {
+func (p *pebbleStore) Update(d Durability, edits ...Edit) error {
 	b := p.kv.NewBatch()
-	put(b, old, next)
+	for _, e := range edits {
+		put(b, e.Old, e.Next)
+	}
 	return b.Commit(bool(d))
 }
 

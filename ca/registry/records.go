@@ -129,31 +129,64 @@ func (r *Registry) Prepare(recs ...*Record) error {
 			return err
 		}
 	}
-	return r.store.Insert(rows...)
+	if err := r.store.Insert(rows...); err != nil {
+		return err
+	}
+	for i, rec := range recs {
+		r.open.keep(rec, rows[i])
+	}
+	return nil
 }
 
 // Change reads a record, lets fn change it and writes it back with all derived
 // rows. An error of fn changes nothing.
 func (r *Registry) Change(ordinal uint64, d Durability, fn func(*Record) error) error {
-	defer r.lock(ordinal)()
+	return r.ChangeAll(d, []uint64{ordinal}, func(_ int, rec *Record) error { return fn(rec) })
+}
+
+// ChangeAll is Change for several different records, all or none, in one write:
+// fn is called for each with its place among the ordinals.
+func (r *Registry) ChangeAll(d Durability, ordinals []uint64, fn func(i int, rec *Record) error) error {
+	defer r.lock(ordinals...)()
 	r.sealing.RLock()
 	defer r.sealing.RUnlock()
-	old, err := r.load(ordinal)
-	if err != nil {
+	s := r.ring.get()
+	edits, next := make([]Edit, len(ordinals)), make([]*Record, len(ordinals))
+	for i, o := range ordinals {
+		old, err := r.current(o)
+		if err != nil {
+			return err
+		}
+		next[i] = old.rec.clone()
+		if err := fn(i, next[i]); err != nil {
+			return err
+		}
+		if err := old.rec.mayBecome(next[i]); err != nil {
+			return err
+		}
+		row, err := r.row(next[i], old, s)
+		if err != nil {
+			return err
+		}
+		edits[i] = Edit{old.row, row}
+	}
+	r.open.drop(ordinals...) // what a failed write leaves is read from the store
+	if err := r.store.Update(d, edits...); err != nil {
 		return err
 	}
-	next := old.rec.clone()
-	if err := fn(next); err != nil {
-		return err
+	for i, rec := range next {
+		r.open.keep(rec, edits[i].Next)
 	}
-	if err := old.rec.mayBecome(next); err != nil {
-		return err
+	return nil
+}
+
+// current is load for a record that is locked: what this registry itself wrote
+// last of an issuance that is under way need not be read and unsealed again.
+func (r *Registry) current(ordinal uint64) (*held, error) {
+	if h := r.open.get(ordinal); h != nil {
+		return h, nil
 	}
-	row, err := r.row(next, old, r.ring.get())
-	if err != nil {
-		return err
-	}
-	return r.store.Update(d, old.row, row)
+	return r.load(ordinal)
 }
 
 // Discard removes records whose intent never reached the log: their ordinals
@@ -170,6 +203,7 @@ func (r *Registry) Discard(ordinals ...uint64) error {
 		}
 		rows[i] = h.row
 	}
+	r.open.drop(ordinals...)
 	return r.store.Delete(rows...)
 }
 

@@ -85,6 +85,7 @@ type Registry struct {
 	store    Store
 	ring     *ring
 	rand     *lockedRand
+	open     underWay
 	stripes  [64]sync.Mutex
 	shredder sync.Mutex   // one Shred at a time
 	sealing  sync.RWMutex // held for reading from taking the ring's keys until the row is written
@@ -205,8 +206,20 @@ func (l *lockedRand) Read(p []byte) (int, error) {
 	return io.ReadFull(l.r, p)
 }
 
-func (r *Registry) lock(ordinal uint64) func() {
-	m := &r.stripes[ordinal%uint64(len(r.stripes))]
-	m.Lock()
-	return m.Unlock
+// lock makes changes of the same records follow one another. Stripes are taken
+// in order, so that two calls with several records don't wait for each other.
+func (r *Registry) lock(ordinals ...uint64) (unlock func()) {
+	var want [len(r.stripes)]bool
+	for _, o := range ordinals {
+		want[o%uint64(len(r.stripes))] = true
+	}
+	each := func(do func(*sync.Mutex)) {
+		for i := range r.stripes {
+			if want[i] {
+				do(&r.stripes[i])
+			}
+		}
+	}
+	each((*sync.Mutex).Lock)
+	return func() { each((*sync.Mutex).Unlock) }
 }

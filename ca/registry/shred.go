@@ -96,6 +96,7 @@ func (r *Registry) destroy(rows []uint64, spent []string) error {
 func (r *Registry) rekey(fn func(secrets) *secrets) error {
 	r.sealing.Lock()
 	defer r.sealing.Unlock()
+	r.open.clear()
 	return r.ring.rewrite(fn)
 }
 
@@ -122,7 +123,8 @@ func (r *Registry) rewriteRow(ordinal uint64) error {
 	if next.Public, err = r.sealJSON(publicName(ordinal), public{old.rec, next.Person, next.Doomed}); err != nil {
 		return err
 	}
-	return r.store.Update(Relaxed, old.row, next)
+	r.open.drop(ordinal)
+	return r.store.Update(Relaxed, Edit{old.row, next})
 }
 
 // reindex keys the attribute index by the newest key alone and destroys the

@@ -71,13 +71,17 @@ const (
 	ByPerson                   // HMAC of the attributes; all records, ascending
 )
 
+// Edit is one row as it is in the store and as it is to be.
+type Edit struct{ Old, Next *Row }
+
 // Records is the part of a back end that keeps rows. Every call is atomic and
 // safe for concurrent use; the caller sees to it that one row is changed by one
 // call at a time and that old is what is there now.
 type Records interface {
 	// Insert adds rows, all or none, on disk when it returns; ErrTaken.
 	Insert(rows ...*Row) error
-	Update(d Durability, old, next *Row) error
+	// Update puts rows in the place of what is there, all or none.
+	Update(d Durability, edits ...Edit) error
 	Delete(rows ...*Row) error
 	// Get returns the sealed parts of a row; private is nil where there is none.
 	Get(ordinal uint64) (public, private []byte, err error)

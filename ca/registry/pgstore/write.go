@@ -68,13 +68,19 @@ func (s *Store) Insert(rows ...*registry.Row) error {
 
 // Update implements registry.Records. What names the person is written only
 // when it changed: it is most of a row.
-func (s *Store) Update(d registry.Durability, old, next *registry.Row) error {
-	args := []any{int64(next.Ordinal), int16(next.State), next.Person, next.Twin, period(next), int16(next.Queue), expires(next), next.Doomed,
-		next.Revocation, next.Public}
-	if slices.Equal(old.Private, next.Private) {
-		return s.do(&op{sync: bool(d), stmts: []stmt{{updateSQL, args, 1}}})
+func (s *Store) Update(d registry.Durability, edits ...registry.Edit) error {
+	o := &op{sync: bool(d)}
+	for _, e := range edits {
+		next := e.Next
+		args := []any{int64(next.Ordinal), int16(next.State), next.Person, next.Twin, period(next), int16(next.Queue), expires(next), next.Doomed,
+			next.Revocation, next.Public}
+		if slices.Equal(e.Old.Private, next.Private) {
+			o.stmts = append(o.stmts, stmt{updateSQL, args, 1})
+		} else {
+			o.stmts = append(o.stmts, stmt{updateAllSQL, append(args, next.Private), 1})
+		}
 	}
-	return s.do(&op{sync: bool(d), stmts: []stmt{{updateAllSQL, append(args, next.Private), 1}}})
+	return s.do(o)
 }
 
 // Delete implements registry.Records.

@@ -371,3 +371,42 @@ func concurrent(t *testing.T, b Backend) {
 		}
 	}
 }
+
+// underWay: an issuance goes on over a rewrite of the index as over nothing, and
+// several records change together or not at all.
+func underWay(t *testing.T, b Backend) {
+	r := open(t, b, NewKeys())
+	for o := range uint64(4) {
+		must(t, r.Prepare(NewRecord(t, o, fmt.Sprint("人", o))))
+	}
+	must(t, r.Change(0, registry.Synced, func(x *registry.Record) error { x.Abort(); return nil }))
+	must(t, r.Shred(context.Background()))
+	step := func(to registry.State) error {
+		return r.ChangeAll(registry.Synced, []uint64{1, 2}, func(_ int, x *registry.Record) error { x.State = to; return nil })
+	}
+	must(t, step(registry.Intended))
+	bad := errors.New("no")
+	err := r.ChangeAll(registry.Synced, []uint64{1, 2, 3}, func(i int, x *registry.Record) error {
+		if x.State, x.DER = registry.Signed, []byte{byte(i)}; i == 2 {
+			return bad
+		}
+		return nil
+	})
+	if !errors.Is(err, bad) {
+		t.Errorf("one of three can't change: %v", err)
+	}
+	for o, want := range []registry.State{registry.Aborted, registry.Intended, registry.Intended, registry.Prepared} {
+		if got, err := r.Get(uint64(o)); err != nil || got.State != want || got.DER != nil {
+			t.Errorf("record %d is in state %d: %v", o, got.State, err)
+		}
+	}
+	must(t, r.ChangeAll(registry.Synced, []uint64{2, 1}, func(_ int, x *registry.Record) error { x.Abort(); return nil }))
+	if err := step(registry.Signed); err == nil {
+		t.Error("an aborted record came back")
+	}
+	must(t, r.Prepare(NewRecord(t, 4, "人1"), NewRecord(t, 5, "人2"))) // nothing of them is left in the index
+	must(t, r.Discard(4))
+	if err := r.Change(4, registry.Synced, func(*registry.Record) error { return nil }); !errors.Is(err, registry.ErrNotFound) {
+		t.Errorf("a discarded record: %v", err)
+	}
+}

@@ -39,6 +39,7 @@ func Run(t *testing.T, fresh func(t testing.TB) Backend) {
 		{"life", life}, {"nothing moves back", nothingMovesBack}, {"taken", taken}, {"one live certificate", oneLive}, {"twins", twins},
 		{"applications", applications}, {"erase", erase}, {"sealed at rest", sealedAtRest}, {"holder queues", holderQueues},
 		{"notices, lists, CRLs", notes}, {"shred", shred}, {"restored backup", restored}, {"histories", histories}, {"concurrent", concurrent},
+		{"under way", underWay},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, fresh(t)) })
 	}

@@ -83,8 +83,10 @@ type Slot struct {
 // Salt is the key of one field's commitment. Disclosing the salt and the value
 // opens one slot without opening another.
 func (k Key) Salt(purpose, field string) ([]byte, error) {
-	return hkdf.Key(sha256.New, k[:], nil, "sukashi/v1/"+purpose+"/"+field, sha256.Size)
+	return hkdf.Key(sha256.New, k[:], nil, saltInfo(purpose, field), sha256.Size)
 }
+
+func saltInfo(purpose, field string) string { return "sukashi/v1/" + purpose + "/" + field }
 
 func commit(salt []byte, value []byte) entry.Digest {
 	m := hmac.New(sha256.New, salt)
@@ -92,7 +94,9 @@ func commit(salt []byte, value []byte) entry.Digest {
 	binary.BigEndian.PutUint64(n[:], uint64(len(value)))
 	m.Write(n[:])
 	m.Write(value)
-	return entry.Digest(m.Sum(nil))
+	var d entry.Digest
+	m.Sum(d[:0])
+	return d
 }
 
 func (k Key) commit(purpose, field string, value []byte) (entry.Digest, error) {
@@ -108,13 +112,21 @@ func (k Key) commit(purpose, field string, value []byte) (entry.Digest, error) {
 
 // Slots returns the commitment of each slot, in order.
 func (k Key) Slots(slots []Slot) ([]entry.Digest, error) {
+	if k.IsZero() {
+		return nil, errors.New("record key is missing or erased")
+	}
 	out := make([]entry.Digest, len(slots))
+	prk, err := hkdf.Extract(sha256.New, k[:], nil) // the same for every field
+	if err != nil {
+		return nil, fmt.Errorf("couldn't derive a field salt: %w", err)
+	}
+	// A salt is the one block of an HKDF-Expand (RFC 5869 2.3).
+	expand := hmac.New(sha256.New, prk)
+	var block [sha256.Size]byte
 	for i, s := range slots {
-		d, err := k.commit("subject", s.Field, []byte(s.Value))
-		if err != nil {
-			return nil, err
-		}
-		out[i] = d
+		expand.Reset()
+		io.WriteString(expand, saltInfo("subject", s.Field)+"\x01")
+		out[i] = commit(expand.Sum(block[:0]), []byte(s.Value))
 	}
 	return out, nil
 }
@@ -136,15 +148,15 @@ func Combine(slots []Slot, ds []entry.Digest) (entry.Digest, error) {
 	if len(slots) == 0 || len(slots) != len(ds) {
 		return entry.Digest{}, errors.New("needs one commitment per slot")
 	}
-	h := sha256.New()
-	io.WriteString(h, "sukashi/v1/subject\n")
+	list := append(make([]byte, 0, 512), "sukashi/v1/subject\n"...)
 	for i, s := range slots {
 		if !validField(s.Field) {
 			return entry.Digest{}, errors.New("field name of a slot is empty or has a character that would make the list ambiguous")
 		}
-		fmt.Fprintf(h, "%s %s\n", s.Field, ds[i])
+		list = append(append(list, s.Field...), ' ')
+		list = append(hex.AppendEncode(list, ds[i][:]), '\n')
 	}
-	return entry.Digest(h.Sum(nil)), nil
+	return entry.Sum(list), nil
 }
 
 // validField keeps one list of slots from having the bytes of another.

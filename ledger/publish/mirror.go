@@ -2,12 +2,14 @@ package publish
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/sukashi-project/sukashi/internal/kv"
 	"github.com/sukashi-project/sukashi/ledger"
 	"github.com/sukashi-project/sukashi/ledger/proof"
 )
@@ -85,6 +87,7 @@ func (m *Mirror) get(ctx context.Context, t tilePath, limit int64) ([]byte, erro
 
 // exported reads the hash tiles of an exported log.
 type exported struct {
+	fs   kv.FS
 	dir  string
 	size uint64
 }
@@ -100,7 +103,7 @@ func (x exported) ReadTiles(tiles []tlog.Tile) ([][]byte, error) {
 	out := make([][]byte, len(tiles))
 	for i, want := range tiles {
 		t := tileOf(x.size, uint(want.L), uint64(want.N), false)
-		b, err := os.ReadFile(filepath.Join(x.dir, "tile", filepath.FromSlash(t.String())))
+		b, err := readFile(x.fs, x.fs.PathJoin(x.dir, "tile", filepath.FromSlash(t.String())))
 		if err != nil {
 			return nil, fmt.Errorf("couldn't read an exported tile: %w", err)
 		}
@@ -116,7 +119,11 @@ func (x exported) ReadTiles(tiles []tlog.Tile) ([][]byte, error) {
 // checkpoint the policy must accept. entryBytes is nil where the export has no
 // entry bundles (ExportTree); otherwise the proof was checked against it.
 func ProveExport(dir string, policy *proof.Policy, index uint64) (r *proof.Receipt, entryBytes []byte, err error) {
-	note, err := os.ReadFile(filepath.Join(dir, "checkpoint"))
+	return proveExport(kv.Disk(), dir, policy, index)
+}
+
+func proveExport(fs kv.FS, dir string, policy *proof.Policy, index uint64) (r *proof.Receipt, entryBytes []byte, err error) {
+	note, err := readFile(fs, fs.PathJoin(dir, "checkpoint"))
 	if err != nil {
 		return nil, nil, fmt.Errorf("couldn't read the exported checkpoint: %w", err)
 	}
@@ -127,23 +134,19 @@ func ProveExport(dir string, policy *proof.Policy, index uint64) (r *proof.Recei
 	if index >= cp.Size {
 		return nil, nil, ledger.ErrNotFound
 	}
-	hashes := tlog.TileHashReader(tlog.Tree{N: int64(cp.Size), Hash: cp.Root}, exported{dir, cp.Size})
+	hashes := tlog.TileHashReader(tlog.Tree{N: int64(cp.Size), Hash: cp.Root}, exported{fs, dir, cp.Size})
 	path, err := tlog.ProveRecord(int64(cp.Size), int64(index), hashes)
 	if err != nil {
 		return nil, nil, ErrOtherEntries.Because(fmt.Errorf("%w: %w", proof.ErrFalse, err))
 	}
 	r = &proof.Receipt{Index: index, Hashes: path, Checkpoint: note}
 	t := tileOf(cp.Size, 0, index/tileWidth, true)
-	b, err := os.ReadFile(filepath.Join(dir, "tile", filepath.FromSlash(t.String())))
-	if os.IsNotExist(err) {
+	frames, err := readBundle(fs, dir, t)
+	if errors.Is(err, os.ErrNotExist) {
 		return r, nil, nil
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("couldn't read an exported entry bundle: %w", err)
-	}
-	frames, err := parseFrames(b)
-	if err != nil || uint64(len(frames)) != t.width {
-		return nil, nil, ledger.ErrInvalid.Because(fmt.Errorf("bundle %s doesn't hold %d entries", t, t.width))
+		return nil, nil, err
 	}
 	entryBytes = frames[index%tileWidth]
 	if _, err := policy.VerifyReceipt(r, entryBytes); err != nil {

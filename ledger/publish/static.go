@@ -3,9 +3,9 @@ package publish
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 
+	"github.com/sukashi-project/sukashi/internal/kv"
 	"github.com/sukashi-project/sukashi/internal/say"
 	"github.com/sukashi-project/sukashi/ledger"
 	"github.com/sukashi-project/sukashi/ledger/proof"
@@ -23,17 +23,30 @@ type Exporter interface {
 
 // ExportLog writes the whole published log as C2SP tlog-tiles files that any
 // web server can serve: DIR/checkpoint, DIR/tile/<L>/<N>[.p/<W>] and
-// DIR/tile/entries/<N>[.p/<W>]. The checkpoint is written last, so a reader
-// never finds one whose tiles are missing. Called again, it adds what is new;
-// full tiles that are there already are left alone.
-func ExportLog(ctx context.Context, s Exporter, dir string) error { return export(ctx, s, dir, true) }
+// DIR/tile/entries/<N>[.p/<W>]. The checkpoint is written last, once all else
+// is on disk, so a reader never finds one whose tiles are missing, after a power
+// cut either. Called again, it adds what is new; full tiles that are there
+// already are left alone.
+func ExportLog(ctx context.Context, s Exporter, dir string) error {
+	return export(ctx, kv.Disk(), s, dir, true)
+}
 
 // ExportTree is ExportLog without entry bundles, for a public that may not read
 // entries (Restriction): the checkpoint and the hash tiles, from which any
 // proof can be computed.
-func ExportTree(ctx context.Context, s Exporter, dir string) error { return export(ctx, s, dir, false) }
+func ExportTree(ctx context.Context, s Exporter, dir string) error {
+	return export(ctx, kv.Disk(), s, dir, false)
+}
 
-func export(ctx context.Context, s Exporter, dir string, bundles bool) error {
+// exporting is one run of ExportLog or ExportTree.
+type exporting struct {
+	fs    kv.FS
+	dir   string
+	names map[string]bool // directories with names that may not be on disk yet
+}
+
+func export(ctx context.Context, fs kv.FS, s Exporter, dir string, bundles bool) error {
+	x := &exporting{fs, filepath.Clean(dir), map[string]bool{}}
 	note, err := s.Checkpoint(ctx)
 	if err != nil {
 		return fmt.Errorf("couldn't read the published checkpoint: %w", err)
@@ -42,6 +55,9 @@ func export(ctx context.Context, s Exporter, dir string, bundles bool) error {
 	if err != nil {
 		return fmt.Errorf("couldn't read the published checkpoint: %w", err)
 	}
+	if err := kv.MakeDir(fs, x.dir); err != nil {
+		return err
+	}
 	for level := range uint(8) { // 2^53 entries have seven levels
 		n := cp.Size >> (8 * level)
 		if n == 0 {
@@ -49,27 +65,38 @@ func export(ctx context.Context, s Exporter, dir string, bundles bool) error {
 		}
 		for index := uint64(0); index*tileWidth < n; index++ {
 			t := tilePath{level: level, index: index, width: min(tileWidth, n-index*tileWidth)}
-			if err := exportTile(ctx, s, dir, t); err != nil {
+			if err := x.tile(ctx, s, t); err != nil {
 				return err
 			}
 			if level > 0 || !bundles {
 				continue
 			}
 			t.entries = true
-			if err := exportTile(ctx, s, dir, t); err != nil {
+			if err := x.tile(ctx, s, t); err != nil {
 				return err
 			}
 		}
 	}
-	return replace(filepath.Join(dir, "checkpoint"), note)
+	for d := range x.names {
+		if err := kv.SyncDir(fs, d); err != nil {
+			return err
+		}
+	}
+	if err := replace(fs, fs.PathJoin(x.dir, "checkpoint"), note); err != nil {
+		return err
+	}
+	return kv.SyncDir(fs, x.dir)
 }
 
-func exportTile(ctx context.Context, s Exporter, dir string, t tilePath) error {
+func (x *exporting) tile(ctx context.Context, s Exporter, t tilePath) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	name := filepath.Join(dir, "tile", filepath.FromSlash(t.String()))
-	if _, err := os.Stat(name); err == nil && t.width == tileWidth {
+	name := x.fs.PathJoin(x.dir, "tile", filepath.FromSlash(t.String()))
+	if err := x.folder(x.fs.PathDir(name)); err != nil {
+		return fmt.Errorf("couldn't make a tile directory: %w", err)
+	}
+	if _, err := x.fs.Stat(name); err == nil && t.width == tileWidth {
 		return nil
 	}
 	var b []byte
@@ -90,10 +117,24 @@ func exportTile(ctx context.Context, s Exporter, dir string, t tilePath) error {
 	if err != nil {
 		return fmt.Errorf("couldn't read tile %s: %w", t, err)
 	}
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		return fmt.Errorf("couldn't make a tile directory: %w", err)
+	return replace(x.fs, name, b)
+}
+
+// folder makes a directory and notes it and those above it: what is in them may
+// be of an earlier run that ended before it brought their names to disk.
+func (x *exporting) folder(d string) error {
+	if x.names[d] {
+		return nil
 	}
-	return replace(name, b)
+	if err := x.fs.MkdirAll(d, 0o755); err != nil {
+		return err
+	}
+	for ; !x.names[d]; d = x.fs.PathDir(d) {
+		if x.names[d] = true; d == x.dir {
+			break
+		}
+	}
+	return nil
 }
 
 // ReadExport calls fn for every entry of an exported log, in order, and
@@ -101,7 +142,11 @@ func exportTile(ctx context.Context, s Exporter, dir string, t tilePath) error {
 // policy without any witness looks at the log's signature alone. What fn saw
 // counts only when the error is nil. It returns the checkpoint, whole.
 func ReadExport(ctx context.Context, dir string, policy *proof.Policy, fn func(index uint64, b []byte) error) (*proof.Checkpoint, error) {
-	note, err := os.ReadFile(filepath.Join(dir, "checkpoint"))
+	return readExport(ctx, kv.Disk(), dir, policy, fn)
+}
+
+func readExport(ctx context.Context, fs kv.FS, dir string, policy *proof.Policy, fn func(index uint64, b []byte) error) (*proof.Checkpoint, error) {
+	note, err := readFile(fs, fs.PathJoin(dir, "checkpoint"))
 	if err != nil {
 		return nil, fmt.Errorf("couldn't read the exported checkpoint: %w", err)
 	}
@@ -115,13 +160,9 @@ func ReadExport(ctx context.Context, dir string, policy *proof.Policy, fn func(i
 			return nil, err
 		}
 		t := tilePath{entries: true, index: from / tileWidth, width: min(tileWidth, cp.Size-from)}
-		b, err := os.ReadFile(filepath.Join(dir, "tile", filepath.FromSlash(t.String())))
+		frames, err := readBundle(fs, dir, t)
 		if err != nil {
-			return nil, fmt.Errorf("couldn't read an exported entry bundle: %w", err)
-		}
-		frames, err := parseFrames(b)
-		if err != nil || uint64(len(frames)) != t.width {
-			return nil, ledger.ErrInvalid.Because(fmt.Errorf("bundle %s doesn't hold %d entries", t, t.width))
+			return nil, err
 		}
 		for i, f := range frames {
 			tree.add(f)
@@ -134,6 +175,19 @@ func ReadExport(ctx context.Context, dir string, policy *proof.Policy, fn func(i
 		return nil, ErrOtherEntries
 	}
 	return cp, nil
+}
+
+// readBundle returns the entries of an exported bundle.
+func readBundle(fs kv.FS, dir string, t tilePath) ([][]byte, error) {
+	b, err := readFile(fs, fs.PathJoin(dir, "tile", filepath.FromSlash(t.String())))
+	if err != nil {
+		return nil, fmt.Errorf("couldn't read an exported entry bundle: %w", err)
+	}
+	frames, err := parseFrames(b)
+	if err != nil || uint64(len(frames)) != t.width {
+		return nil, ledger.ErrInvalid.Because(fmt.Errorf("bundle %s doesn't hold %d entries", t, t.width))
+	}
+	return frames, nil
 }
 
 // ErrOtherEntries means that an exported log's entries don't lead to its

@@ -43,6 +43,8 @@ var saboteurs = []saboteur{
 		"for d := range x.names {", "for d := range map[string]bool{} {", "./publish", "^TestExportCrashSweep$"},
 	{"the engine signs what it didn't check", "trillianlog/store.go",
 		"return selfCheck(b.Growth, w)", "return nil", "./internal/sequence", "^TestSelfCheckStopsAWrongTree$"},
+	{"the engine looks at the root and not at the tiles before it signs", "trillianlog/store.go",
+		"checkTile(g, id, data); err != nil {", "checkTile(g, id, data); err != nil && g == nil {", "./trillianlog", "^TestSelfCheckSeesEveryNewHash$"},
 	{"a retired key goes on signing", "internal/sequence/rotate.go",
 		"if this == old && next != l.cfg.rotatingTo {", "if this == old && next == old {", "./trillianlog", "^TestRotationCrashSweep$"},
 	{"a checkpoint beyond a key's last size is believed", "proof/keys.go",

@@ -136,7 +136,7 @@ func TestCrashWhileMaking(t *testing.T) {
 				return nil
 			})
 			s := open(t, "/a/d", Options{FS: fs})
-			put(t, s, "k", "v")
+			put(t, s, "k", strings.Repeat("v", 1+int(seed)*3001))
 			mu.Lock()
 			done = true
 			mu.Unlock()

@@ -1,6 +1,7 @@
 package kv
 
 import (
+	"bytes"
 	"fmt"
 	"sync"
 	"testing"
@@ -15,6 +16,7 @@ func TestCrashWhileReopening(t *testing.T) {
 		seeds = 2
 	}
 	points := 0
+	value := func(seed uint64, row int) []byte { return bytes.Repeat([]byte{byte(row)}, 1+int(seed)*3001) }
 	for _, keep := range []int{0, 10, 50, 90, 100} {
 		for seed := range seeds {
 			mem := NewCrashableFS()
@@ -31,13 +33,13 @@ func TestCrashWhileReopening(t *testing.T) {
 				cuts = append(cuts, cut{Crash(mem, keep, seed*1_000_003+uint64(len(cuts))), rows})
 				return nil
 			})
-			for i := range 3 {
+			for i := range 2 + int(seed)%3 { // as many openings, with larger and larger values
 				s, err := Open("/store", Options{FS: fs, CacheBytes: 1 << 20})
 				if err != nil {
 					t.Fatal(err)
 				}
 				b := s.NewBatch()
-				b.Set(fmt.Appendf(nil, "row %d", i), []byte("x"))
+				b.Set(fmt.Appendf(nil, "row %d", i), value(seed, i))
 				if err := b.Commit(true); err != nil {
 					t.Fatal(err)
 				}
@@ -55,7 +57,7 @@ func TestCrashWhileReopening(t *testing.T) {
 					t.Fatalf("%d%% kept, seed %d, cut %d: %v", keep, seed, i, err)
 				}
 				for r := range c.rows {
-					if _, err := s.Get(fmt.Appendf(nil, "row %d", r)); err != nil {
+					if v, err := s.Get(fmt.Appendf(nil, "row %d", r)); err != nil || !bytes.Equal(v, value(seed, r)) {
 						t.Fatalf("%d%% kept, seed %d, cut %d: row %d: %v", keep, seed, i, r, err)
 					}
 				}

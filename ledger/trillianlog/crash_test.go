@@ -3,8 +3,7 @@ package trillianlog
 import (
 	"bytes"
 	"fmt"
-	"os"
-	"strconv"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -29,59 +28,100 @@ type point struct {
 	held promise
 }
 
-// sweep runs the workload on a disk that is copied before every operation that
-// changes it, and calls found for each copy.
+// sweep runs a workload on a disk that is copied before every operation that
+// changes it, and calls found for each copy. What is appended and published,
+// when the log is closed and opened again, and what a copy keeps of what was not
+// synced, is chosen by the seed.
 func sweep(t *testing.T, keep int, seed uint64, lie func(op string) bool, found func(point)) {
 	mem := kv.NewCrashableFS()
-	var mu sync.Mutex
-	var held promise
+	w := &workload{t: t, rng: rand.New(rand.NewPCG(seed, 3)), next: map[string]uint64{}}
 	n := 0
-	fs := kv.Wrap(mem, func(op string) error {
-		mu.Lock()
-		defer mu.Unlock()
+	w.c = config(t, kv.Wrap(mem, func(op string) error {
+		w.mu.Lock()
+		defer w.mu.Unlock()
 		n++
-		found(point{kv.Crash(mem, keep, seed+uint64(n)), fmt.Sprintf("%d%% kept, seed %d, before operation %d (%s)", keep, seed, n, op), held})
+		found(point{kv.Crash(mem, keep, seed+uint64(n)), fmt.Sprintf("%d%% kept, seed %d, before operation %d (%s)", keep, seed, n, op), w.held})
 		if lie != nil && lie(op) {
 			return kv.ErrSkip
 		}
 		return nil
-	})
-	e, err := Open(ctx, config(t, fs))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer e.Close()
-	seq, ordinal := uint64(0), uint64(0)
+	}))
+	w.run()
+}
+
+// workload is a log's life with what its callers were promised.
+type workload struct {
+	t       *testing.T
+	rng     *rand.Rand
+	c       Config
+	e       *Engine
+	next    map[string]uint64 // each writer's next number
+	ordinal uint64
+
+	mu   sync.Mutex
+	held promise
+}
+
+func (w *workload) run() {
+	var err error
+	large, again := w.rng.IntN(12), 3+w.rng.IntN(8)
 	for step := range 12 {
-		batch := [][]byte{event(t, entry.ByCA, seq)}
-		if step%3 == 1 {
-			batch = [][]byte{marshal(t, entry.ByCA, seq, intent(ordinal)), marshal(t, entry.ByCA, seq+1, issued(ordinal))}
-			ordinal++
-		}
-		if step == 6 { // over a tile's edge
-			for i := range uint64(260) {
-				batch = append(batch, event(t, entry.ByCA, seq+1+i))
+		if step == 0 || step == again {
+			if w.e != nil {
+				w.e.Close()
 			}
+			if w.e, err = Open(ctx, w.c); err != nil {
+				w.t.Fatal(err)
+			}
+			defer w.e.Close()
 		}
-		seq += uint64(len(batch))
-		rs, err := e.Append(ctx, batch...)
-		if err != nil {
-			t.Fatal(err)
+		switch {
+		case step == large: // over a tile's edge; the larger ones don't fit into a head
+			w.append(w.events(entry.ByCA, []int{70, 261, 420}[w.rng.IntN(3)]))
+		case w.rng.IntN(3) == 0:
+			seq := w.next[entry.ByCA]
+			w.next[entry.ByCA] += 2
+			w.append([][]byte{marshal(w.t, entry.ByCA, seq, intent(w.ordinal)), marshal(w.t, entry.ByCA, seq+1, issued(w.ordinal))})
+			w.ordinal++
+		case w.rng.IntN(2) == 0: // two writers at once
+			a, b := w.events(entry.ByCA, 1), w.events(entry.ByOperator, 1+w.rng.IntN(3))
+			var wg sync.WaitGroup
+			wg.Go(func() { w.append(a) })
+			wg.Go(func() { w.append(b) })
+			wg.Wait()
+		default:
+			w.append(w.events(entry.ByCA, 1))
 		}
-		mu.Lock()
-		held.entries = append(held.entries[:len(held.entries):len(held.entries)], batch...)
-		held.receipts = append(held.receipts[:len(held.receipts):len(held.receipts)], rs...)
-		mu.Unlock()
-		if step%4 == 3 {
-			note, err := e.Publish(ctx)
+		if step == 11 || w.rng.IntN(4) == 0 {
+			note, err := w.e.Publish(ctx)
 			if err != nil {
-				t.Fatal(err)
+				w.t.Fatal(err)
 			}
-			mu.Lock()
-			held.note = note
-			mu.Unlock()
+			w.mu.Lock()
+			w.held.note = note
+			w.mu.Unlock()
 		}
 	}
+}
+
+func (w *workload) events(by string, n int) (batch [][]byte) {
+	for range n {
+		batch = append(batch, event(w.t, by, w.next[by]))
+		w.next[by]++
+	}
+	return batch
+}
+
+func (w *workload) append(batch [][]byte) {
+	rs, err := w.e.Append(ctx, batch...)
+	if err != nil {
+		w.t.Error(err)
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.held.entries = append(w.held.entries[:len(w.held.entries):len(w.held.entries)], batch...)
+	w.held.receipts = append(w.held.receipts[:len(w.held.receipts):len(w.held.receipts)], rs...)
 }
 
 // verify opens the disk of a crash and says which promise is broken.
@@ -138,13 +178,14 @@ func sameTree(e *Engine, note []byte) error {
 	return nil
 }
 
-// sweepAll verifies every point on two goroutines and returns points and
-// failures.
-func sweepAll(t *testing.T, keeps []int, seeds uint64, lie func(string) bool) (points, failures int64, first error) {
+// judges verifies points on two goroutines. add hands one over; end waits and
+// returns points, failures and the first of these.
+func judges(t *testing.T) (add func(point), end func() (points, failures int64, first error)) {
 	var wg sync.WaitGroup
 	work := make(chan point, 16)
 	var count, bad atomic.Int64
 	var mu sync.Mutex
+	var first error
 	for range 2 {
 		wg.Go(func() {
 			for p := range work {
@@ -160,38 +201,93 @@ func sweepAll(t *testing.T, keeps []int, seeds uint64, lie func(string) bool) (p
 			}
 		})
 	}
-	for _, keep := range keeps {
-		for seed := range seeds {
-			sweep(t, keep, seed*1_000_003, lie, func(p point) { work <- p })
-		}
+	return func(p point) { work <- p }, func() (int64, int64, error) {
+		close(work)
+		wg.Wait()
+		return count.Load(), bad.Load(), first
 	}
-	close(work)
-	wg.Wait()
-	return count.Load(), bad.Load(), first
 }
+
+// keeps are the shares of unsynced data that power cuts leave, in percent.
+var keeps = []int{0, 10, 50, 100}
 
 // TestCrashSweep cuts the power before every change of the disk. The
 // environment variable SUKASHI_SWEEP_SEEDS makes it longer.
 func TestCrashSweep(t *testing.T) {
-	seeds := uint64(1)
-	if s, err := strconv.ParseUint(os.Getenv("SUKASHI_SWEEP_SEEDS"), 10, 16); err == nil {
-		seeds = s
+	add, end := judges(t)
+	seeds := sweepSeeds(5)
+	for _, keep := range keeps {
+		for seed := range seeds {
+			sweep(t, keep, seed*1_000_003, nil, add)
+		}
 	}
-	points, failures, first := sweepAll(t, []int{0, 10, 50, 100}, seeds, nil)
-	t.Logf("%d crash points, %d broken promises", points, failures)
+	points, failures, first := end()
+	t.Logf("%d crash points of appends, heads, publishing and starts, %d broken promises", points, failures)
 	if failures > 0 {
 		t.Errorf("%d of %d crash points break a promise, the first: %v", failures, points, first)
 	}
-	if points < 300*int64(seeds) {
+	if points < 400*int64(seeds) {
 		t.Errorf("only %d crash points", points)
 	}
+}
+
+// TestCrashWhileRecovering cuts the power a second time, before every change of
+// the disk of the start after a power cut: when the last batch is written again
+// from the head, and when the store puts its own files in order.
+func TestCrashWhileRecovering(t *testing.T) {
+	add, end := judges(t)
+	every, seeds := 36, sweepSeeds(3)
+	if testing.Short() {
+		every = 180
+	}
+	for i, keep := range keeps {
+		for seed := range seeds {
+			n, again := 0, keeps[(uint64(i)+seed)%uint64(len(keeps))]
+			var cuts []point
+			sweep(t, keep, 77+seed*1_000_003, nil, func(p point) {
+				if n++; n%every == i {
+					cuts = append(cuts, p)
+				}
+			})
+			for _, p := range cuts {
+				recoverCut(t, p, again, add)
+			}
+		}
+	}
+	points, failures, first := end()
+	t.Logf("%d crash points of starts after a crash, %d broken promises", points, failures)
+	if failures > 0 {
+		t.Errorf("%d of %d crash points break a promise, the first: %v", failures, points, first)
+	}
+	if points < 100*int64(seeds) {
+		t.Errorf("only %d crash points", points)
+	}
+}
+
+// recoverCut opens the log on the disk of a crash and cuts the power again.
+func recoverCut(t *testing.T, p point, keep int, found func(point)) {
+	var mu sync.Mutex
+	n := 0
+	e, err := Open(ctx, config(t, kv.Wrap(p.fs, func(op string) error {
+		mu.Lock()
+		defer mu.Unlock()
+		n++
+		found(point{kv.Crash(p.fs, keep, uint64(n)), fmt.Sprintf("%s, then %d%% kept, before operation %d (%s) of the start", p.name, keep, n, op), p.held})
+		return nil
+	})))
+	if err != nil {
+		t.Errorf("%s: does not open: %v", p.name, err)
+		return
+	}
+	e.Close()
 }
 
 // TestCrashSweepCanFail lets the disk lie about syncs: the sweep must notice.
 func TestCrashSweepCanFail(t *testing.T) {
 	for _, op := range []string{"sync", "sync-data"} {
-		_, failures, _ := sweepAll(t, []int{0}, 1, func(o string) bool { return o == op })
-		if failures == 0 {
+		add, end := judges(t)
+		sweep(t, 0, 0, func(o string) bool { return o == op }, add)
+		if _, failures, _ := end(); failures == 0 {
 			t.Errorf("a disk that skips %q breaks no promise: the sweep proves nothing", op)
 		}
 	}

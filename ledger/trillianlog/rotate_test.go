@@ -172,18 +172,20 @@ func TestRotationCrashSweep(t *testing.T) {
 	points, old, between, done := 0, 0, 0, 0
 	next, nextV := nextKey(t, 1)
 	third, thirdV := nextKey(t, 2)
-	for _, keep := range []int{0, 10, 50, 100} {
-		for seed := range sweepSeeds(4) {
+	for _, keep := range keeps {
+		for seed := range sweepSeeds(6) {
 			mem := kv.NewCrashableFS()
 			c := config(t, mem)
 			e := mustOpen(t, c)
 			var batch [][]byte
-			for i := range uint64(5) {
+			for i := range []uint64{5, 253, 1, 80, 254, 300}[seed%6] { // also the rotation at a tile's edge
 				batch = append(batch, event(t, entry.ByCA, i))
 			}
 			receipts := appendAll(t, e, batch...)
-			if _, err := e.Publish(ctx); err != nil {
-				t.Fatal(err)
+			if seed%3 != 2 {
+				if _, err := e.Publish(ctx); err != nil {
+					t.Fatal(err)
+				}
 			}
 			e.Close()
 			var mu sync.Mutex
@@ -206,7 +208,7 @@ func TestRotationCrashSweep(t *testing.T) {
 				switch {
 				case err == nil:
 					old++
-					appendAll(t, e, event(t, entry.ByCA, 5))
+					appendAll(t, e, event(t, entry.ByCA, uint64(len(batch))))
 					e.Close()
 				case say.Code(err) == CodeHead:
 					done++
@@ -227,7 +229,10 @@ func TestRotationCrashSweep(t *testing.T) {
 				if e, err = Open(ctx, n); err != nil {
 					t.Fatalf("%s: after the rotation: %v", what, err)
 				}
-				check(t, e, receipts, batch)
+				last := len(batch) - 1
+				for _, i := range []int{0, last / 2, last} {
+					check(t, e, receipts[i:i+1], batch[i:i+1])
+				}
 				seq, err := e.NextSeq(ctx, entry.ByCA)
 				if err != nil {
 					t.Fatal(err)

@@ -23,7 +23,7 @@ func parseCanonical(b []byte) (e Entry, ok bool) {
 	if !ok {
 		return Entry{}, false
 	}
-	if e.Body = newBody(kind); e.Body == nil {
+	if e.Body = newBody(Kind(kind)); e.Body == nil {
 		return Entry{}, false
 	}
 	c := codec{buf: b}
@@ -76,10 +76,10 @@ var names = func() map[string]string {
 
 // kindOf finds the kind, which comes after the body that it is the kind of: it
 // is the last string of an entry.
-func kindOf(b []byte) (Kind, bool) {
+func kindOf(b []byte) (kind []byte, ok bool) {
 	const mark, end = `"kind":"`, `","seq":`
 	if len(b) > MaxSize {
-		return "", false
+		return nil, false
 	}
 	// From the end: the version, the digits of seq, then the kind.
 	to := len(b) - len(`,"v":1}`)
@@ -87,16 +87,16 @@ func kindOf(b []byte) (Kind, bool) {
 		to--
 	}
 	if to -= len(end); to < 0 || string(b[to:to+len(end)]) != end {
-		return "", false
+		return nil, false
 	}
 	from := to
 	for from > 0 && b[from-1] != '"' {
 		from--
 	}
 	if from < len(mark) || string(b[from-len(mark):from]) != mark {
-		return "", false
+		return nil, false
 	}
-	return Kind(b[from:to]), true
+	return b[from:to], true
 }
 
 // Marshal returns the entry's canonical bytes, which are the leaf of the

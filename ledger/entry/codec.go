@@ -7,6 +7,7 @@ import (
 	"math/bits"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -23,6 +24,8 @@ type codec struct {
 	write bool
 	fresh bool // no member of the innermost object yet
 	bad   bool // reading: not canonical; writing: a time that has no text
+
+	long strings.Builder // reading: the long strings, one behind the other
 }
 
 // lit takes or puts fixed bytes.
@@ -103,8 +106,26 @@ func (c *codec) text(s *string) {
 		c.buf = append(append(append(c.buf, '"'), *s...), '"')
 		return
 	}
-	*s = string(c.quoted())
+	b := c.quoted()
+	if len(b) < longText {
+		*s = string(b)
+		return
+	}
+	if c.long.Cap()-c.long.Len() < len(b) {
+		c.long = strings.Builder{}
+		c.long.Grow(len(b) + min(len(c.buf), manyLong))
+	}
+	at := c.long.Len()
+	c.long.Write(b)
+	*s = c.long.String()[at:]
 }
+
+// Strings of at least longText bytes share memory with others of their entry,
+// which is taken in pieces of up to manyLong bytes more than is needed.
+const (
+	longText = 32
+	manyLong = 372
+)
 
 func (c *codec) str(n string, s *string) { c.name(n); c.text(s) }
 
@@ -242,7 +263,9 @@ func list[T any](c *codec, n string, l *[]T, item func(*codec, *T)) {
 		c.lit("]")
 		return
 	}
-	*l = []T{}
+	if *l = []T{}; !c.peek(']') {
+		*l = make([]T, 0, 4)
+	}
 	for !c.bad && !c.peek(']') {
 		if len(*l) > 0 {
 			c.lit(",")

@@ -2,7 +2,6 @@ package entry
 
 import (
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -176,19 +175,43 @@ func serial(s string) error {
 	return nil
 }
 
-var strictBase64 = base64.StdEncoding.Strict()
-
-// base64Of accepts the one base64 spelling of n bytes, at most 66.
-func base64Of(what, s string, n int) error {
-	var text [(CountsSignature + 2) / 3 * 4]byte // the longest
-	var b [len(text) / 4 * 3]byte
-	if len(s) == base64.StdEncoding.EncodedLen(n) {
-		// Decode would skip a line break, and then it has fewer than n bytes.
-		if got, err := strictBase64.Decode(b[:], text[:copy(text[:], s)]); err == nil && got == n {
-			return nil
-		}
+// sextet is the value of a base64 character, 0xff for every other byte.
+var sextet = func() (t [256]byte) {
+	for i := range t {
+		t[i] = 0xff
 	}
-	return fmt.Errorf("%s is not base64 of %d bytes", what, n)
+	for i, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/") {
+		t[c] = byte(i)
+	}
+	return t
+}()
+
+// base64Of accepts the one base64 spelling of n bytes.
+func base64Of(what, s string, n int) error {
+	if !isBase64(s, n) {
+		return fmt.Errorf("%s is not base64 of %d bytes", what, n)
+	}
+	return nil
+}
+
+func isBase64(s string, n int) bool {
+	if len(s) != (n+2)/3*4 {
+		return false
+	}
+	digits, pad := (n*8+5)/6, ""
+	switch n % 3 {
+	case 1:
+		pad = "=="
+	case 2:
+		pad = "="
+	}
+	var odd, last byte
+	for i := range digits {
+		last = sextet[s[i]]
+		odd |= last
+	}
+	unused := byte(1)<<(digits*6-n*8) - 1 // bits of the last digit
+	return odd < 64 && last&unused == 0 && s[digits:] == pad
 }
 
 func small(what string, n uint64) error {

@@ -55,6 +55,16 @@ func (b *Batch) Put(keySize, valueSize int) (key, value []byte) {
 	return op.Key, op.Value
 }
 
+// Append adds value to the end of what key has; a key without a value gets it.
+// Only value is written: a value that grows piece by piece isn't written again
+// with each of them. Reading it is dearer until the store has put the pieces
+// together, or Set has replaced them.
+func (b *Batch) Append(key, value []byte) {
+	if b.err == nil {
+		b.err = b.b.Merge(key, value, nil)
+	}
+}
+
 // Delete removes key, if it is there.
 func (b *Batch) Delete(key []byte) {
 	if b.err == nil {

@@ -47,7 +47,7 @@ func (g *Stage) ReadWriteTransaction(ctx context.Context, tree *trillian.Tree, f
 	st := g.Store.tree(tree.TreeId)
 	st.write.Lock()
 	defer st.write.Unlock()
-	tx, err := g.Store.beginUpdate(tree)
+	tx, err := g.begin(tree, st)
 	if err != nil {
 		return err
 	}
@@ -60,13 +60,30 @@ func (g *Stage) ReadWriteTransaction(ctx context.Context, tree *trillian.Tree, f
 		return fmt.Errorf("staged leaves end at %d, the new root at %d", want, tx.root.TreeSize)
 	}
 	if g.Check != nil {
-		if err := g.Check(Written{Root: tx.root, Tiles: tx.tiles}); err != nil {
+		if err := g.Check(Written{Root: tx.root, Tiles: tx.tiles.data()}); err != nil {
 			return err
 		}
 	}
 	tx.writeStaged(g.Extra)
 	g.wait, err = tx.start()
 	return err
+}
+
+// begin is beginUpdate, from memory when the tree's last writer left its edge
+// there.
+func (g *Stage) begin(tree *trillian.Tree, st *treeState) (*logTX, error) {
+	st.mu.Lock()
+	root := st.edge.root
+	st.mu.Unlock()
+	if root == nil {
+		return g.Store.beginUpdate(tree)
+	}
+	tx := &logTX{s: g.Store, tree: tree, r: g.Store.kv, rootBytes: root}
+	if err := tx.root.UnmarshalBinary(root); err != nil {
+		return nil, fmt.Errorf("root of tree %d can't be read: %w", tree.TreeId, err)
+	}
+	tx.writable()
+	return tx, nil
 }
 
 // Wait returns when the staged transaction is on disk. It must be called

@@ -49,8 +49,9 @@ type treeState struct {
 // need not recompute it from tiles.
 type edge struct {
 	size  uint64
+	root  []byte // LogRoot bytes; nil: the edge is not known
 	nodes map[compact.NodeID][]byte
-	tiles map[TileID][]byte // the unfinished tiles
+	tiles map[TileID][]byte // the unfinished tiles, for the tree's writer to append to
 }
 
 var _ storage.LogStorage = (*Store)(nil)
@@ -162,9 +163,7 @@ func (s *Store) beginUpdate(tree *trillian.Tree) (*logTX, error) {
 	if err != nil && !errors.Is(err, storage.ErrTreeNeedsInit) {
 		return nil, err
 	}
-	tx.batch = s.kv.NewBatch()
-	tx.overlay = map[string][]byte{}
-	tx.tiles = map[TileID][]byte{}
+	tx.writable()
 	return tx, nil
 }
 

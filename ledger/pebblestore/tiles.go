@@ -77,7 +77,7 @@ func readNodes(ids []compact.NodeID, read func(TileID) ([]byte, error)) ([]tree.
 // writeNodes puts the nodes that a tile stores into tiles; the levels between
 // are left out, because they follow from them. Tiles may only grow without
 // gaps. Nodes come in any order, each once.
-func writeNodes(nodes []tree.Node, read func(TileID) ([]byte, error), tiles map[TileID][]byte) error {
+func writeNodes(nodes []tree.Node, read func(TileID) ([]byte, error), out tiles) error {
 	var first, end [64 / TileHeight]uint64 // of each level of tiles
 	for _, n := range nodes {
 		if n.ID.Level%TileHeight != 0 || n.ID.Level >= 64 {
@@ -105,7 +105,7 @@ func writeNodes(nodes []tree.Node, read func(TileID) ([]byte, error), tiles map[
 				row[n.ID.Index-first[l]] = n.Hash
 			}
 		}
-		if err := writeRow(uint(l), first[l], row, read, tiles); err != nil {
+		if err := writeRow(uint(l), first[l], row, read, out); err != nil {
 			return err
 		}
 	}
@@ -113,34 +113,78 @@ func writeNodes(nodes []tree.Node, read func(TileID) ([]byte, error), tiles map[
 }
 
 // writeRow puts consecutive hashes of one level into its tiles.
-func writeRow(level uint, first uint64, row [][]byte, read func(TileID) ([]byte, error), tiles map[TileID][]byte) error {
+func writeRow(level uint, first uint64, row [][]byte, read func(TileID) ([]byte, error), out tiles) error {
 	for len(row) > 0 {
 		t, offset := TileID{Level: level, Index: first / TileWidth}, int(first%TileWidth)
 		n := min(len(row), TileWidth-offset)
-		data, ok := tiles[t]
-		if !ok {
+		x := out[t]
+		if x == nil {
 			old, err := read(t)
 			if err != nil && !errors.Is(err, kv.ErrNotFound) {
 				return fmt.Errorf("couldn't read tile %d/%d: %w", t.Level, t.Index, err)
 			}
-			data = append(make([]byte, 0, TileWidth*HashSize), old...)
+			x = newTile(old)
+			out[t] = x
 		}
-		if offset*HashSize > len(data) {
+		if offset*HashSize > len(x.data) {
 			return fmt.Errorf("tile %d/%d would have a gap at %d", t.Level, t.Index, offset)
 		}
 		for i, h := range row[:n] {
-			at := (offset + i) * HashSize
-			switch {
-			case h == nil:
+			if h == nil {
 				return fmt.Errorf("tile %d/%d would have a gap at %d", t.Level, t.Index, offset+i)
-			case at == len(data):
-				data = append(data, h...)
-			default:
-				copy(data[at:], h)
 			}
+			x.set(offset+i, h)
 		}
-		tiles[t] = data
 		row, first = row[n:], first+uint64(n)
 	}
 	return nil
+}
+
+// tiles are the tiles that a transaction writes.
+type tiles map[TileID]*tile
+
+// tile is one of them.
+type tile struct {
+	data   []byte
+	stored int // leading bytes of data that the store has and that didn't change
+}
+
+// newTile continues a stored tile. It appends to old where there is room, which
+// whoever else has old doesn't see.
+func newTile(old []byte) *tile {
+	if cap(old) < TileWidth*HashSize {
+		old = append(make([]byte, 0, TileWidth*HashSize), old...)
+	}
+	return &tile{data: old, stored: len(old)}
+}
+
+// set writes the i-th hash; the ones before it are there.
+func (x *tile) set(i int, h []byte) {
+	at := i * HashSize
+	if at == len(x.data) {
+		x.data = append(x.data, h...)
+		return
+	}
+	if at < x.stored { // not in place: the old one may still be needed
+		x.data, x.stored = append(make([]byte, 0, TileWidth*HashSize), x.data...), 0
+	}
+	copy(x.data[at:], h)
+}
+
+// put writes the tile: the hashes that are new, or all of a full one, which is
+// then read in one piece for ever.
+func (x *tile) put(b *kv.Batch, key []byte) {
+	if x.stored == 0 || len(x.data) == TileWidth*HashSize {
+		b.Set(key, x.data)
+		return
+	}
+	b.Append(key, x.data[x.stored:])
+}
+
+func (t tiles) data() map[TileID][]byte {
+	out := make(map[TileID][]byte, len(t))
+	for id, x := range t {
+		out[id] = x.data
+	}
+	return out
 }

@@ -42,7 +42,7 @@ type logTX struct {
 	// Read-write transactions only:
 	batch    *kv.Batch
 	overlay  map[string][]byte // this transaction's small writes; nil value: deleted
-	tiles    map[TileID][]byte // tiles that it writes
+	tiles    tiles             // tiles that it writes
 	last     [64]tree.Node     // of each level, the last node that it was given
 	staged   []*trillian.LogLeaf
 	dequeued map[string]bool // identities that it has handed out
@@ -62,6 +62,13 @@ func (t *logTX) readRoot() error {
 	}
 	t.rootBytes = b
 	return nil
+}
+
+// writable makes it a read-write transaction.
+func (t *logTX) writable() {
+	t.batch = t.s.kv.NewBatch()
+	t.overlay = map[string][]byte{}
+	t.tiles = tiles{}
 }
 
 func (t *logTX) get(k []byte) ([]byte, error) {
@@ -89,8 +96,8 @@ func (t *logTX) delete(k []byte) {
 
 // start writes the transaction; wait returns when it is on disk.
 func (t *logTX) start() (wait func() error, err error) {
-	for id, data := range t.tiles {
-		t.batch.Set(tileKey(t.tree.TreeId, id), data)
+	for id, x := range t.tiles {
+		x.put(t.batch, tileKey(t.tree.TreeId, id))
 	}
 	if t.newRoot {
 		t.batch.Set(key(tableRoot, t.tree.TreeId), t.rootBytes)
@@ -105,8 +112,11 @@ func (t *logTX) start() (wait func() error, err error) {
 		st.edge = edge{}
 		return nil, err
 	}
-	if t.newRoot {
+	switch {
+	case t.newRoot:
 		st.edge = t.newEdge(st.edge)
+	case len(t.tiles) > 0: // tiles of a tree that is yet to get its root
+		st.edge = edge{}
 	}
 	return wait, nil
 }
@@ -126,15 +136,15 @@ func (t *logTX) newEdge(old edge) edge {
 		}
 		want[id] = h
 	}
-	e := edge{size: t.root.TreeSize, nodes: want, tiles: map[TileID][]byte{}}
+	e := edge{size: t.root.TreeSize, root: t.rootBytes, nodes: want, tiles: map[TileID][]byte{}}
 	for level := range uint(64 / TileHeight) {
 		n := t.root.TreeSize >> (level * TileHeight)
 		id := TileID{Level: level, Index: n / TileWidth}
 		if n%TileWidth == 0 {
 			continue
 		}
-		if data := t.tiles[id]; data != nil {
-			e.tiles[id] = data
+		if x := t.tiles[id]; x != nil {
+			e.tiles[id] = x.data
 		} else if data := old.tiles[id]; data != nil {
 			e.tiles[id] = data
 		}
@@ -182,8 +192,8 @@ func (t *logTX) StoreSignedLogRoot(_ context.Context, root *trillian.SignedLogRo
 }
 
 func (t *logTX) readTile(id TileID) ([]byte, error) {
-	if data, ok := t.tiles[id]; ok {
-		return data, nil
+	if x := t.tiles[id]; x != nil {
+		return x.data, nil
 	}
 	if data := t.edgeTile(id); data != nil {
 		return data, nil

@@ -57,9 +57,23 @@ func Open(c Config) (*Office, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := match.Open(filepath.Join(c.Dir, "holders"), match.Config{KV: c.KV, Now: c.Now, Register: r})
+	o, err := OpenOn(c, r)
 	if err != nil {
 		r.Close()
+		return nil, err
+	}
+	return o, nil
+}
+
+// OpenOn opens the register side on an identity information database that is
+// open already, such as one in PostgreSQL; c.Dir holds holders/ only. Closing
+// the Office closes the database.
+func OpenOn(c Config, r *register.Register) (*Office, error) {
+	if c.Dir == "" || c.Now == nil || r == nil {
+		return nil, errors.New("the register side needs a directory, a clock and a database")
+	}
+	m, err := match.Open(filepath.Join(c.Dir, "holders"), match.Config{KV: c.KV, Now: c.Now, Register: r})
+	if err != nil {
 		return nil, err
 	}
 	return &Office{Register: r, Matching: m, now: c.Now}, nil

@@ -31,22 +31,32 @@ type TerminalConfig struct {
 // Terminal is a JukiTerminal (住基専用CS端末): it exports an applicant's four
 // attributes to a transfer file. Safe for concurrent use.
 type Terminal struct {
-	c TerminalConfig
-	o *Office
+	c      TerminalConfig
+	record recordFunc
 }
+
+// recordFunc puts an export on record and hands it to seal.
+type recordFunc func(ctx context.Context, code, operator string, seal func(register.Export) error) error
 
 // CodeTerminal is the code of a transfer file that the policy refuses.
 const CodeTerminal = "juki.export"
 
-// Terminal sets up a terminal of this register.
+// Terminal sets up a terminal beside this register, in one process with it.
 func (o *Office) Terminal(c TerminalConfig) (*Terminal, error) {
+	return newTerminal(c, func(_ context.Context, code, operator string, seal func(register.Export) error) error {
+		_, err := o.Register.RecordExport(code, c.Municipality, operator, seal)
+		return err
+	})
+}
+
+func newTerminal(c TerminalConfig, record recordFunc) (*Terminal, error) {
 	if !municipality.ValidCode(c.Municipality) || c.Signer == nil || c.Verifier == nil || c.Decider == nil {
 		return nil, errors.New("a terminal needs a valid municipality code, a key and a policy")
 	}
 	if c.Signer.Name() != c.Verifier.Name() || c.Signer.KeyHash() != c.Verifier.KeyHash() {
 		return nil, errors.New("the terminal's signer and verifier are not one key")
 	}
-	return &Terminal{c: c, o: o}, nil
+	return &Terminal{c, record}, nil
 }
 
 // Export writes the transfer file for a resident: a signed file with the four
@@ -54,10 +64,11 @@ func (o *Office) Terminal(c TerminalConfig) (*Terminal, error) {
 // the file leaves. Refused are an unknown or deleted record, a resident of
 // another municipality, an operator id that is not an identifier, and what
 // rule set transfer refuses; each with a sentence for the officer, and none is
-// recorded as an export.
+// recorded as an export (save what rule set transfer refuses at a terminal that
+// is joined to its register by a network: that was handed out, and is on record).
 func (t *Terminal) Export(ctx context.Context, code, operator string) ([]byte, error) {
 	var file []byte
-	_, err := t.o.Register.RecordExport(code, t.c.Municipality, operator, func(x register.Export) (err error) {
+	err := t.record(ctx, code, operator, func(x register.Export) (err error) {
 		file, err = t.seal(ctx, x)
 		return err
 	})

@@ -17,11 +17,12 @@ import (
 	"github.com/sukashi-project/sukashi/juki/match"
 )
 
-// newJuki has the commands of the register side. They open its stores
-// themselves, so its servers must not be running.
+// newJuki has the commands of the register side. queue and import open its
+// stores themselves, so its server must not be running; export and change are a
+// town hall's terminal and call the server.
 func newJuki(a *app) *cobra.Command {
 	cmd := &cobra.Command{Use: "juki", Short: "住民基本台帳側の作業 / work on the register side"}
-	cmd.AddCommand(newQueue(a))
+	cmd.AddCommand(newQueue(a), newInvent(a), newImport(a), newTerminalKey(), newExport(), newChange(a))
 	return cmd
 }
 

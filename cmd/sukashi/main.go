@@ -88,7 +88,7 @@ func newRoot(a *app) *cobra.Command {
 	root.AddCommand(newCA(a))
 	root.PersistentFlags().StringVar(&a.langFlag, "lang", "ja", "ja | en")
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(newDemo(a), newVerify(a), newReview(a), newPolicy(a), newLedger(a), newServe(a))
+	root.AddCommand(newDemo(a), newVerify(a), newReview(a), newPolicy(a), newLedger(a), newServe(a), newTLS(a), newCard(a), newCounter(a))
 	return root
 }
 

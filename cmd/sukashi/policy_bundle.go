@@ -6,14 +6,17 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sukashi-project/sukashi/internal/say"
+	"github.com/sukashi-project/sukashi/ledger"
 	"github.com/sukashi-project/sukashi/ledger/entry"
 	"github.com/sukashi-project/sukashi/policy"
 	"github.com/sukashi-project/sukashi/policy/rules"
@@ -171,6 +174,7 @@ func memberKey(path string) (ed25519.PrivateKey, error) {
 func newApproved(a *app) *cobra.Command {
 	var bundle, proof, members string
 	var k int
+	var to server
 	cmd := &cobra.Command{
 		Use:   "approved --members council.keys --threshold K APPROVAL…",
 		Short: "委員の承認をまとめ、ログに載せる形にする / gather members' approvals into the body of policy.approved",
@@ -203,9 +207,13 @@ func newApproved(a *app) *cobra.Command {
 			if err != nil {
 				return say.New("policy.not-approved", "この規則は承認されていません。", "These rules are not approved.").Because(err)
 			}
-			return json.NewEncoder(cmd.OutOrStdout()).Encode(body)
+			if to.url == "" {
+				return json.NewEncoder(cmd.OutOrStdout()).Encode(body)
+			}
+			return a.putInForce(cmd, &to, &body)
 		},
 	}
+	to.flags(cmd)
 	f := cmd.Flags()
 	f.StringVar(&bundle, "bundle", "", "規則の束(省略時は組み込みのもの) / policy bundle (default: the embedded one)")
 	f.StringVar(&proof, "proof", "", "その証明書 / its proof certificate")
@@ -214,6 +222,24 @@ func newApproved(a *app) *cobra.Command {
 	_ = cmd.MarkFlagRequired("members")
 	_ = cmd.MarkFlagRequired("threshold")
 	return cmd
+}
+
+// putInForce logs the approval as the council: from then on the rules decide.
+func (a *app) putInForce(cmd *cobra.Command, to *server, body *entry.PolicyApproved) error {
+	c, err := to.client()
+	if err != nil {
+		return err
+	}
+	w, err := ledger.NewWriter(cmd.Context(), c, entry.ByCouncil, time.Now)
+	if err != nil {
+		return err
+	}
+	logged, err := w.Append(cmd.Context(), body)
+	if err := errors.Join(err, w.Close()); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), a.text("記録 %d\n", "entry %d\n"), logged.Index)
+	return err
 }
 
 func memberKeys(path string) ([]ed25519.PublicKey, error) {

@@ -2,8 +2,9 @@
 // FILE. A role is a listener, its keys and its directories; what it does is in
 // the role's own package.
 //
-// Roles so far: the ledger (appends over mTLS, reads over plain HTTP: what is
-// signed in itself needs no channel), and a witness. A configuration is YAML,
+// Roles: the ledger (appends over mTLS, reads over plain HTTP: what is signed in
+// itself needs no channel), a witness, the CA's server, the register's
+// server, and the two link servers between them. A configuration is YAML,
 // read strictly: an unknown member, a missing one or a value out of range is an
 // error before anything is opened. Keys and PINs stand in files of their own
 // that only their owner can read; none is in the configuration.
@@ -33,10 +34,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -48,8 +51,12 @@ import (
 
 // Roles that can be served.
 const (
-	RoleLedger  = "ledger"
-	RoleWitness = "witness"
+	RoleLedger   = "ledger"
+	RoleWitness  = "witness"
+	RoleCA       = "ca"        // CAServer and CAFrontServer, zone lgwan
+	RoleJukiLink = "juki-link" // JukiLinkServer, zone lgwan
+	RoleJuki     = "juki"      // BusinessSubsystem and IdentityInfoDB, zone juki
+	RoleCALink   = "ca-link"   // CALinkServer, zone juki
 )
 
 // Config is a role's configuration. Exactly the section of its role is given.
@@ -57,10 +64,14 @@ type Config struct {
 	Format  int      `yaml:"format"`  // 1
 	Role    string   `yaml:"role"`    // one of the roles
 	Listen  string   `yaml:"listen"`  // address of the role's own service
-	Public  string   `yaml:"public"`  // ledger: address of the reads; witness: not given
-	TLS     *TLS     `yaml:"tls"`     // ledger: needed; witness: optional, without client certificates
+	Public  string   `yaml:"public"`  // ledger, ca: address of what everyone may fetch
+	Metrics string   `yaml:"metrics"` // address of /healthz and /metrics; ledger and witness have them on their other one
+	TLS     *TLS     `yaml:"tls"`     // witness: optional, without client certificates; else needed
 	Ledger  *Ledger  `yaml:"ledger"`  //
 	Witness *Witness `yaml:"witness"` //
+	CA      *CA      `yaml:"ca"`      //
+	Juki    *Juki    `yaml:"juki"`    //
+	Gateway *Gateway `yaml:"link"`    // juki-link, ca-link
 
 	dir string // of the file
 }
@@ -155,31 +166,53 @@ func (c *Config) validate() error {
 	if err := address("listen", c.Listen); err != nil {
 		return err
 	}
+	link := c.Gateway != nil
+	sections := map[string]bool{RoleLedger: c.Ledger != nil, RoleWitness: c.Witness != nil, RoleCA: c.CA != nil, RoleJuki: c.Juki != nil, RoleJukiLink: link, RoleCALink: link}
+	if _, known := sections[c.Role]; !known {
+		return fmt.Errorf("role must be one of %s", strings.Join(slices.Sorted(maps.Keys(sections)), ", "))
+	}
+	isLink := func(role string) bool { return role == RoleJukiLink || role == RoleCALink }
+	for name, given := range sections {
+		if given != (name == c.Role || isLink(name) && isLink(c.Role)) {
+			return fmt.Errorf("role %s needs the section of its own, and no other", c.Role)
+		}
+	}
 	switch c.Role {
 	case RoleLedger:
-		if c.Ledger == nil || c.Witness != nil {
-			return errors.New("role ledger needs the section ledger, and no other")
-		}
 		return errors.Join(c.validateLedger(), c.Ledger.validate(c))
 	case RoleWitness:
-		if c.Witness == nil || c.Ledger != nil || c.Public != "" {
-			return errors.New("role witness needs the section witness, and no other")
-		}
-		if c.TLS != nil && len(c.TLS.Roots) > 0 {
-			return errors.New("a witness hears everyone: tls takes no roots")
-		}
-		w := c.Witness
-		if w.Dir == "" || w.Name == "" || w.Key == "" || len(w.Logs) == 0 {
-			return errors.New("witness needs dir, name, key and logs")
-		}
-		return nil
+		return c.validateWitness()
+	case RoleCA:
+		return errors.Join(c.validateCA(), c.CA.validate())
+	case RoleJuki:
+		return errors.Join(c.validateJuki(), c.Juki.validate())
 	}
-	return fmt.Errorf("role must be %s or %s", RoleLedger, RoleWitness)
+	if c.Public != "" {
+		return errors.New("a link server has nothing public")
+	}
+	return errors.Join(address("metrics", c.Metrics), c.onlyZones(zone.Juki, zone.LGWAN), c.Gateway.validate())
+}
+
+func (c *Config) validateWitness() error {
+	if c.Public != "" || c.Metrics != "" {
+		return errors.New("a witness has one address")
+	}
+	if c.TLS != nil && len(c.TLS.Roots) > 0 {
+		return errors.New("a witness hears everyone: tls takes no roots")
+	}
+	w := c.Witness
+	if w.Dir == "" || w.Name == "" || w.Key == "" || len(w.Logs) == 0 {
+		return errors.New("witness needs dir, name, key and logs")
+	}
+	return nil
 }
 
 func (c *Config) validateLedger() error {
 	if err := address("public", c.Public); err != nil {
 		return err
+	}
+	if c.Metrics != "" {
+		return errors.New("the ledger's metrics are on its public address")
 	}
 	if c.TLS == nil || c.TLS.Cert == "" || c.TLS.Key == "" || len(c.TLS.Roots) == 0 {
 		return errors.New("role ledger needs tls with cert, key and roots")

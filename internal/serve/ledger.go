@@ -79,9 +79,9 @@ func (r *runner) serveLedger(engine *trillianlog.Engine) error {
 	l := r.cfg.Ledger
 	var peers zone.Peers
 	for z, path := range r.cfg.TLS.Roots {
-		root, err := zone.LoadCert(z, r.cfg.path(path))
+		root, err := r.root(z, path)
 		if err != nil {
-			return say.New("serve.root", "ゾーンのルート証明書を読めません: "+path, "A zone's root certificate can't be read: "+path).Because(err)
+			return err
 		}
 		peers = append(peers, root)
 	}

@@ -60,8 +60,15 @@ type runner struct {
 }
 
 func (r *runner) open(ctx context.Context) error {
-	if r.cfg.Role == RoleWitness {
+	switch r.cfg.Role {
+	case RoleWitness:
 		return r.openWitness()
+	case RoleCA:
+		return r.openCA(ctx)
+	case RoleJuki:
+		return r.openJuki(ctx)
+	case RoleJukiLink, RoleCALink:
+		return r.openGateway()
 	}
 	return r.openLedger(ctx)
 }
@@ -112,18 +119,22 @@ func (r *runner) listen(name, addr string, conf *tls.Config, h http.Handler) err
 
 // certificate reads the server's certificate and key.
 func (r *runner) certificate() (tls.Certificate, error) {
-	t := r.cfg.TLS
-	key, err := readSecret(r.cfg.path(t.Key))
+	return r.keyPair(r.cfg.TLS.Cert, r.cfg.TLS.Key)
+}
+
+// keyPair reads a TLS certificate with its chain and its key.
+func (r *runner) keyPair(certFile, keyFile string) (tls.Certificate, error) {
+	key, err := readSecret(r.cfg.path(keyFile))
 	if err != nil {
 		return tls.Certificate{}, err
 	}
-	chain, err := readLimited(r.cfg.path(t.Cert), maxConfig)
+	chain, err := readLimited(r.cfg.path(certFile), maxConfig)
 	if err != nil {
-		return tls.Certificate{}, say.New("serve.cert", "TLS の証明書を読めません。", "The TLS certificate can't be read.").Because(err)
+		return tls.Certificate{}, say.New("serve.cert", "TLS の証明書を読めません: "+certFile, "The TLS certificate can't be read: "+certFile).Because(err)
 	}
 	cert, err := tls.X509KeyPair(chain, key)
 	if err != nil {
-		return tls.Certificate{}, say.New("serve.keypair", "TLS の証明書と鍵が合いません。", "The TLS certificate and its key don't fit.")
+		return tls.Certificate{}, say.New("serve.keypair", "TLS の証明書と鍵が合いません: "+certFile, "The TLS certificate and its key don't fit: "+certFile)
 	}
 	return cert, nil
 }

@@ -3,14 +3,13 @@ package world
 import (
 	"context"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
+	"github.com/sukashi-project/sukashi/internal/municipality"
 	"github.com/sukashi-project/sukashi/internal/roles"
 	"github.com/sukashi-project/sukashi/internal/zone"
 	"github.com/sukashi-project/sukashi/juki"
-	"github.com/sukashi-project/sukashi/juki/desk"
 	"github.com/sukashi-project/sukashi/juki/link"
 	"github.com/sukashi-project/sukashi/juki/register"
 	"github.com/sukashi-project/sukashi/ledger/entry"
@@ -62,22 +61,10 @@ func (w *World) openJuki(ctx context.Context) error {
 // serveBusiness starts the business subsystem's server, inside zone juki.
 func (w *World) serveBusiness(n *JukiNode) error {
 	own := zone.Peers{w.roots[zone.Juki]}
-	peer := roles.Peer(own, zone.Juki)
-	pages, err := desk.Handler(desk.Config{Queue: n.Office.Matching, Officer: func(r *http.Request) (string, bool) {
-		name, ok := peer(r)
-		return name, ok && name == MatchingOfficer
-	}})
+	mux, err := roles.Business(roles.BusinessConfig{Office: n.Office, Own: own, Terminals: jukiTerminals(), Officers: []string{MatchingOfficer}})
 	if err != nil {
 		return err
 	}
-	mux := http.NewServeMux()
-	mux.Handle("/queue", pages)
-	mux.Handle("/queue/", pages)
-	mux.Handle(juki.PathChanges, n.Office.ChangesHandler(func(r *http.Request) (string, bool) {
-		name, ok := peer(r)
-		code, terminal := strings.CutPrefix(name, terminalPrefix)
-		return code, ok && terminal
-	}))
 	cert, err := w.roots[zone.Juki].Issue("business-subsystem", w.Now(), w.Rand)
 	if err != nil {
 		return err
@@ -88,6 +75,14 @@ func (w *World) serveBusiness(n *JukiNode) error {
 
 // terminalPrefix begins the TLS name of a municipality's JukiTerminal.
 const terminalPrefix = "juki-terminal-"
+
+func jukiTerminals() []roles.Terminal {
+	var out []roles.Terminal
+	for _, m := range append(municipality.List(), municipality.Former()...) {
+		out = append(out, roles.Terminal{Name: terminalPrefix + m.Code, Municipality: m.Code})
+	}
+	return out
+}
 
 // report sends changes to the business subsystem as the town hall's terminal
 // does (M2).

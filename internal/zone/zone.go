@@ -96,9 +96,21 @@ func sign(tmpl, parent *x509.Certificate, pub *ecdsa.PublicKey, key *ecdsa.Priva
 	return x509.ParseCertificate(der)
 }
 
-// Issue makes a certificate for one role's server and client sides, valid on
-// loopback addresses only, for a year.
-func (r *Root) Issue(name string, now time.Time, rand io.Reader) (tls.Certificate, error) {
+// Issue makes a certificate for one role's server and client sides, valid for a
+// year, on these hosts (names or IP addresses); without any, on loopback
+// addresses only.
+func (r *Root) Issue(name string, now time.Time, rand io.Reader, hosts ...string) (tls.Certificate, error) {
+	dns, ips := []string{"localhost"}, []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}
+	if len(hosts) > 0 {
+		dns, ips = nil, nil
+	}
+	for _, h := range hosts {
+		if ip := net.ParseIP(h); ip != nil {
+			ips = append(ips, ip)
+		} else {
+			dns = append(dns, h)
+		}
+	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand)
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("couldn't make a TLS key for %s: %w", name, err)
@@ -109,8 +121,8 @@ func (r *Root) Issue(name string, now time.Time, rand io.Reader) (tls.Certificat
 		NotAfter:    now.Add(serverLife),
 		KeyUsage:    x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-		DNSNames:    []string{"localhost"},
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+		DNSNames:    dns,
+		IPAddresses: ips,
 	}, r.Cert, &key.PublicKey, r.key, rand)
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("couldn't sign the TLS certificate of %s: %w", name, err)

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sukashi-project/sukashi/internal/say"
+	"github.com/sukashi-project/sukashi/internal/zone"
+)
+
+// newTLS makes the channels' certificates: one root for each network, and under
+// it one certificate for each server, terminal and officer.
+func newTLS(a *app) *cobra.Command {
+	cmd := &cobra.Command{Use: "tls", Short: "サーバー間の通信の証明書を作る / certificates for the channels between servers"}
+	cmd.AddCommand(newTLSRoot(a), newTLSIssue(a))
+	return cmd
+}
+
+func zoneOf(s string) (zone.Zone, error) {
+	z := zone.Zone(s)
+	if !slices.Contains([]zone.Zone{zone.Juki, zone.LGWAN, zone.Open}, z) {
+		return "", say.New("tls.zone", "ネットワークは juki, lgwan, open のいずれかです。", "The network is juki, lgwan or open.")
+	}
+	return z, nil
+}
+
+func newTLSRoot(a *app) *cobra.Command {
+	return &cobra.Command{Use: "root ZONE DIR", Short: "ネットワーク(juki, lgwan, open)の根を作る / make the root of a network: DIR/root.pem, DIR/root.key", Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			z, err := zoneOf(args[0])
+			if err != nil {
+				return err
+			}
+			path := filepath.Join(args[1], "root.pem")
+			if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+				return say.New("tls.root-exists", "すでに根があります: "+path, "There is a root already: "+path)
+			}
+			root, err := zone.NewRoot(z, time.Now(), rand.Reader)
+			if err != nil {
+				return err
+			}
+			if err := root.Save(args[1]); err != nil {
+				return err
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), path)
+			return nil
+		}}
+}
+
+func newTLSIssue(a *app) *cobra.Command {
+	var hosts []string
+	cmd := &cobra.Command{Use: "issue ZONE DIR NAME OUT", Short: "根 DIR のもとで NAME の証明書を作る / make NAME's certificate under the root in DIR: OUT/NAME.pem, OUT/NAME.key",
+		Long: a.text("サーバーにも、接続する側(端末、担当者)にも使えます。--host がなければ、この機械の中(127.0.0.1)だけで有効です。",
+			"For servers as well as for those who call them (terminals, officers). Without --host it is valid on this machine only (127.0.0.1)."),
+		Args: cobra.ExactArgs(4),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			z, err := zoneOf(args[0])
+			if err != nil {
+				return err
+			}
+			root, err := zone.Load(z, args[1])
+			if err != nil {
+				return say.New("tls.root", "根を読めません: "+args[1], "The root can't be read: "+args[1]).Because(err)
+			}
+			path := filepath.Join(args[3], args[2]+".pem")
+			if _, err := os.Stat(path); args[2] != filepath.Base(args[2]) || !errors.Is(err, fs.ErrNotExist) {
+				return say.New("tls.exists", "すでに証明書があるか、名前が正しくありません: "+args[2], "There is such a certificate already, or the name is not one: "+args[2])
+			}
+			cert, err := root.Issue(args[2], time.Now(), rand.Reader, hosts...)
+			if err != nil {
+				return err
+			}
+			if err := os.MkdirAll(args[3], 0o700); err != nil {
+				return err
+			}
+			if err := zone.WritePEM(args[3], args[2], cert); err != nil {
+				return err
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), path)
+			return nil
+		}}
+	cmd.Flags().StringSliceVar(&hosts, "host", nil, "サーバーの名前か番地 / the server's name or address")
+	return cmd
+}

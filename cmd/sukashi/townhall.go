@@ -1,0 +1,253 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/rand"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/sukashi-project/sukashi/internal/attr"
+	"github.com/sukashi-project/sukashi/internal/people"
+	"github.com/sukashi-project/sukashi/internal/say"
+	"github.com/sukashi-project/sukashi/internal/world"
+	"github.com/sukashi-project/sukashi/internal/zone"
+	"github.com/sukashi-project/sukashi/juki"
+	"github.com/sukashi-project/sukashi/juki/register"
+	"github.com/sukashi-project/sukashi/ledger/logkey"
+	"github.com/sukashi-project/sukashi/policy"
+)
+
+// serverOf says which server a terminal calls, and who the terminal is.
+type serverOf struct{ url, cert, key, root string }
+
+func (s *serverOf) flags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&s.url, "url", "", "サーバーの番地 / the server's address, https://HOST:PORT")
+	cmd.Flags().StringVar(&s.cert, "cert", "", "端末の証明書(PEM) / the terminal's certificate")
+	cmd.Flags().StringVar(&s.key, "key", "", "その秘密鍵(PEM) / its private key")
+	cmd.Flags().StringVar(&s.root, "ca", "", "ネットワークの根(PEM) / the network's root")
+	for _, f := range []string{"url", "cert", "key", "ca"} {
+		_ = cmd.MarkFlagRequired(f)
+	}
+}
+
+// client is mutual TLS inside one network.
+func (s *serverOf) client(z zone.Zone) (*http.Client, error) {
+	cert, err := tls.LoadX509KeyPair(s.cert, s.key)
+	if err != nil {
+		return nil, say.New("tls.cert", "端末の証明書か秘密鍵を読めません。", "The terminal's certificate or its key can't be read.").Because(err)
+	}
+	root, err := zone.LoadCert(z, s.root)
+	if err != nil {
+		return nil, say.New("tls.ca", "信頼の根の証明書を読めません。", "The root certificate can't be read.").Because(err)
+	}
+	return zone.Peers{root}.Client(cert, time.Minute), nil
+}
+
+// resident is a line of a file of residents. It holds a resident code: such a
+// file never leaves zone juki.
+type resident struct {
+	Code         string          `json:"code"`
+	Municipality string          `json:"municipality"`
+	Attr         attr.Attributes `json:"attr"`
+}
+
+// newInvent writes invented residents, for trying a set-up out.
+func newInvent(a *app) *cobra.Command {
+	var n int
+	var seed uint64
+	cmd := &cobra.Command{Use: "invent DIR", Short: "架空の住民を作る(試験用) / invent residents to try a set-up with", Args: cobra.ExactArgs(1),
+		Long: a.text("DIR/residents.jsonl に住民を、DIR/forms/N.json に、その住民が記入する申請書を書きます。", "Residents go to DIR/residents.jsonl, the form that each would fill in to DIR/forms/N.json."),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			rs, err := people.Generate(seed, n)
+			if err != nil {
+				return err
+			}
+			if err := os.MkdirAll(filepath.Join(args[0], "forms"), 0o700); err != nil {
+				return err
+			}
+			var lines bytes.Buffer
+			for i, r := range rs {
+				if err := json.NewEncoder(&lines).Encode(resident{r.Code, r.Municipality, r.Attr}); err != nil {
+					return err
+				}
+				form, err := world.FormOf(r, r.Attr, time.Now())
+				if err != nil {
+					return err
+				}
+				b, err := json.MarshalIndent(form, "", "  ")
+				if err != nil {
+					return err
+				}
+				if err := os.WriteFile(filepath.Join(args[0], "forms", fmt.Sprintf("%d.json", i)), append(b, '\n'), 0o600); err != nil {
+					return err
+				}
+			}
+			return os.WriteFile(filepath.Join(args[0], "residents.jsonl"), lines.Bytes(), 0o600)
+		}}
+	cmd.Flags().IntVar(&n, "residents", 10, "人数 / how many")
+	cmd.Flags().Uint64Var(&seed, "seed", 1, "同じ値なら同じ住民 / the same residents for the same seed")
+	return cmd
+}
+
+// importBatch is how many residents go into the register together.
+const importBatch = 1000
+
+// newImport takes residents over into a register whose server is not running.
+func newImport(a *app) *cobra.Command {
+	var dir string
+	cmd := &cobra.Command{Use: "import --dir DIR FILE", Short: "住民票の記録を引き継ぐ(サーバーの停止中に) / take residents over, while the server is stopped", Args: cobra.ExactArgs(1),
+		Long: a.text("FILE は一行に一人の JSON です: {\"code\":…,\"municipality\":…,\"attr\":{…}}。", "FILE has one resident a line, as JSON: {\"code\":…,\"municipality\":…,\"attr\":{…}}."),
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			f, err := os.Open(args[0])
+			if err != nil {
+				return say.New("juki.import", "住民のファイルを読めません: "+args[0], "The residents can't be read: "+args[0]).Because(err)
+			}
+			defer f.Close()
+			o, err := juki.Open(juki.Config{Dir: dir, Now: time.Now})
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, o.Close()) }()
+			n, err := importAll(o, f)
+			if err == nil {
+				fmt.Fprintf(cmd.OutOrStdout(), a.text("〇 %d 人\n", "〇 %d residents\n"), n)
+			}
+			return err
+		}}
+	cmd.Flags().StringVar(&dir, "dir", "", "住基側のフォルダー / the register side's folder")
+	_ = cmd.MarkFlagRequired("dir")
+	return cmd
+}
+
+func importAll(o *juki.Office, in io.Reader) (total int, err error) {
+	var batch []register.Resident
+	flush := func() error {
+		n, err := o.Register.Import(batch)
+		total, batch = total+n, batch[:0]
+		return err
+	}
+	lines := bufio.NewScanner(in)
+	for line := 1; lines.Scan(); line++ {
+		var r resident
+		dec := json.NewDecoder(bytes.NewReader(lines.Bytes()))
+		dec.DisallowUnknownFields()
+		if dec.Decode(&r) != nil || dec.More() { // the decoder's error could quote the line
+			return total, say.New("juki.import-line", fmt.Sprintf("%d 行目を読み取れません。", line), fmt.Sprintf("Line %d can't be read.", line))
+		}
+		if batch = append(batch, register.Resident(r)); len(batch) == importBatch {
+			if err := flush(); err != nil {
+				return total, err
+			}
+		}
+	}
+	return total, errors.Join(lines.Err(), flush())
+}
+
+// newTerminalKey makes the key with which a town hall's terminal signs transfer
+// files.
+func newTerminalKey() *cobra.Command {
+	var name string
+	cmd := &cobra.Command{Use: "terminal-key FILE --name NAME", Short: "住基専用CS端末の署名鍵を作り、検証鍵を示す / make a terminal's signing key and show its verifier key", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			k, err := logkey.CreateFile(args[0], name, rand.Reader)
+			if err != nil {
+				return err
+			}
+			defer k.Close()
+			fmt.Fprintln(cmd.OutOrStdout(), k.VKey())
+			return nil
+		}}
+	cmd.Flags().StringVar(&name, "name", "", "端末の名前 / the terminal's name, such as juki-terminal-202011")
+	_ = cmd.MarkFlagRequired("name")
+	return cmd
+}
+
+// newExport is a town hall's JukiTerminal: it writes the transfer file that is
+// carried to the counter by hand.
+func newExport() *cobra.Command {
+	var s serverOf
+	var signer, municipality, operator, out string
+	cmd := &cobra.Command{Use: "export CODE", Short: "申請者の基本4情報を転送ファイルに書き出す / write an applicant's four attributes to a transfer file", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			h, err := s.client(zone.Juki)
+			if err != nil {
+				return err
+			}
+			key, err := logkey.OpenFile(signer)
+			if err != nil {
+				return err
+			}
+			defer key.Close()
+			verifier, err := note.NewVerifier(key.VKey())
+			if err != nil {
+				return err
+			}
+			// What rule set transfer decides is not logged, so the place of its
+			// approval in the log is not needed.
+			decider, err := policy.NewDecider(cmd.Context(), policy.Shipped(), 0)
+			if err != nil {
+				return err
+			}
+			t, err := juki.RemoteTerminal(juki.TerminalConfig{Municipality: municipality, Signer: key, Verifier: verifier, Decider: decider}, h, s.url)
+			if err != nil {
+				return err
+			}
+			file, err := t.Export(cmd.Context(), args[0], operator)
+			if err != nil {
+				return err
+			}
+			return os.WriteFile(out, file, 0o600)
+		}}
+	s.flags(cmd)
+	cmd.Flags().StringVar(&signer, "signer", "", "端末の署名鍵 / the terminal's signing key")
+	cmd.Flags().StringVar(&municipality, "municipality", "", "全国地方公共団体コード / the town hall's code")
+	cmd.Flags().StringVar(&operator, "operator", "", "担当者番号 / officer id")
+	cmd.Flags().StringVar(&out, "out", "transfer", "転送ファイル / the transfer file")
+	return cmd
+}
+
+// newChange reports one change to the business subsystem (M2).
+func newChange(a *app) *cobra.Command {
+	var s serverOf
+	e := register.Event{}
+	var kind string
+	var names []string
+	for _, k := range register.Kinds {
+		names = append(names, string(k))
+	}
+	cmd := &cobra.Command{Use: "change CODE", Short: "住民票の異動を通知する / report a change of a resident record", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			h, err := s.client(zone.Juki)
+			if err != nil {
+				return err
+			}
+			e.Kind, e.Code = register.Kind(kind), args[0]
+			at, err := juki.Report(cmd.Context(), h, s.url, e)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), a.text("〇 異動 %d\n", "〇 change %d\n"), at[0])
+			return nil
+		}}
+	s.flags(cmd)
+	cmd.Flags().StringVar(&kind, "kind", "", strings.Join(names, " | "))
+	cmd.Flags().StringVar(&e.Municipality, "municipality", "", "全国地方公共団体コード / the town hall's code")
+	cmd.Flags().StringVar(&e.Attr.Name, "name", "", "異動後の氏名 / name after the change")
+	cmd.Flags().StringVar(&e.Attr.BirthDate, "birth-date", "", "生年月日 / birth date, as in certificates")
+	cmd.Flags().StringVar(&e.Attr.Sex, "sex", "", "男女の別 / sex, as in certificates")
+	cmd.Flags().StringVar(&e.Attr.Address, "address", "", "異動後の住所 / address after the change")
+	cmd.Flags().Uint64Var(&e.Reverts, "reverts", 0, "取り消す異動 / the change that turned out to be a slip")
+	return cmd
+}

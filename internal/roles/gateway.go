@@ -1,0 +1,194 @@
+package roles
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"slices"
+
+	"github.com/sukashi-project/sukashi/internal/problem"
+	"github.com/sukashi-project/sukashi/internal/say"
+	"github.com/sukashi-project/sukashi/internal/zone"
+	"github.com/sukashi-project/sukashi/ledger/entry"
+	"github.com/sukashi-project/sukashi/policy"
+	"github.com/sukashi-project/sukashi/policy/holders"
+	"github.com/sukashi-project/sukashi/policy/notice"
+)
+
+// PeerHeader is how a gateway tells its own server who of the other network
+// sent a request: the name in the certificate that it verified. It exists
+// inside one network only; whatever a client writes into it is replaced.
+const PeerHeader = "Sukashi-Peer"
+
+// Behind identifies who sent a request that a gateway brought: only the gateway
+// itself is heard, by its certificate of this network, and its word for the
+// sender is taken. The header is removed, so that what is left is exactly what
+// the sender sent.
+func Behind(own zone.Peers, z zone.Zone, gateway string) func(*http.Request) (string, bool) {
+	peer := Peer(own, z)
+	return func(r *http.Request) (string, bool) {
+		name, ok := peer(r)
+		sender := r.Header.Get(PeerHeader)
+		r.Header.Del(PeerHeader)
+		return sender, ok && name == gateway && sender != ""
+	}
+}
+
+// GatewayConfig is one link server that stands between two networks
+// (CALinkServer of zone juki, JukiLinkServer of zone lgwan).
+type GatewayConfig struct {
+	Arrives []string                           // paths on which the other network's messages may come in
+	Leaves  []string                           // paths on which its own server's messages may go out
+	Foreign func(*http.Request) (string, bool) // who of the other network sent a request
+	Own     func(*http.Request) (string, bool) // who of its own network sent a request
+	Server  string                             // TLS name of its own server, the only one of its network that it hears
+
+	ToServer *http.Client // into its own network
+	Inner    string       // https address of its own server's link
+	ToPeer   *http.Client // to the other network
+	Outer    string       // https address of the other link server
+
+	Logger *slog.Logger
+}
+
+// Gateway passes messages of the link through, and keeps none: a daily list
+// holds attributes and record keys, and a copy of it here could not be erased
+// with the record. What waits, waits at the ends, where it is sealed.
+type Gateway struct{ c GatewayConfig }
+
+var (
+	errGatewayDown = say.New("gateway.down", "この先のサーバーにつながりません。", "The server behind this one can't be reached.").
+			Hint("送り手が、つながり次第送り直します。", "The sender sends again as soon as it can be reached.")
+	errGatewayPeer = say.New("gateway.peer", "この連携の相手ではありません。", "You are not the other end of this link.")
+	errGatewayForm = say.New("gateway.form", "連携の定めにない内容のため、外へ出しません。", "This is not a message of the link, so it does not leave.").
+			Hint("送り手のサーバーが改ざんされていないか調べてください。", "Find out whether the sending server was tampered with.")
+	errGatewayBody = say.New("gateway.body", "要求を読み取れません。", "The request can't be read.")
+)
+
+// NewGateway checks the configuration.
+func NewGateway(c GatewayConfig) (*Gateway, error) {
+	if len(c.Arrives) == 0 || len(c.Leaves) == 0 || c.Foreign == nil || c.Own == nil || c.Server == "" || c.ToServer == nil || c.Inner == "" || c.ToPeer == nil || c.Outer == "" {
+		return nil, errors.New("a link server needs paths, callers, addresses and clients for both of its sides")
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Gateway{c}, nil
+}
+
+// Arriving takes in what comes from the other network and brings it to its own
+// server, which decides about it by the rules and puts the decision on record:
+// also about what a stranger of the other network sent. Only paths of the link
+// are known here.
+func (g *Gateway) Arriving() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name, ok := g.c.Foreign(r)
+		if !ok {
+			problem.Write(w, r, http.StatusForbidden, errGatewayPeer)
+			return
+		}
+		body, ok := g.read(w, r, g.c.Arrives)
+		if !ok {
+			return
+		}
+		h := r.Header.Clone()
+		h.Set(PeerHeader, name)
+		g.pass(w, r, g.c.ToServer, g.c.Inner, h, body)
+	})
+}
+
+// Leaving takes what its own server sends and lets it out if it is a message of
+// the link, with nothing beside it: the last check before the wall, by another
+// process than the one that made the message.
+func (g *Gateway) Leaving() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if name, ok := g.c.Own(r); !ok || name != g.c.Server {
+			problem.Write(w, r, http.StatusForbidden, errGatewayPeer)
+			return
+		}
+		wire, ok := g.read(w, r, g.c.Leaves)
+		if !ok {
+			return
+		}
+		message, meta := policy.Arrived(r, wire)
+		if !meta.Clean(r.URL.Path, len(message)) || !wellFormed(r.URL.Path, message) {
+			g.c.Logger.Error("a message was kept from leaving", "code", errGatewayForm.Code, "path", r.URL.Path)
+			problem.Write(w, r, http.StatusUnprocessableEntity, errGatewayForm)
+			return
+		}
+		g.pass(w, r, g.c.ToPeer, g.c.Outer, policy.LinkHeader(), wire)
+	})
+}
+
+// wellFormed says whether a message is in the closed grammar of its path. What
+// it says is for the sender's and the receiver's rules to decide.
+func wellFormed(path string, message []byte) bool {
+	switch path {
+	case policy.PathNotices:
+		_, err := notice.Parse(message)
+		return err == nil
+	case policy.PathHolders:
+		_, err := holders.Parse(message)
+		return err == nil
+	case policy.PathCounts:
+		e, err := entry.Parse(message)
+		if err != nil {
+			return false
+		}
+		_, ok := e.Body.(*entry.CountsSent)
+		return ok
+	}
+	return false
+}
+
+// read reads a request's body within its path's limit, and one byte more: a
+// message that is too long by that is refused on record by its receiver.
+func (g *Gateway) read(w http.ResponseWriter, r *http.Request, paths []string) ([]byte, bool) {
+	if !slices.Contains(paths, r.URL.Path) || r.Method != http.MethodPost {
+		http.NotFound(w, r)
+		return nil, false
+	}
+	limit := policy.WireSize(r.URL.Path, notice.MaxSize)
+	if r.URL.Path == policy.PathHolders {
+		limit = policy.WireSize(r.URL.Path, holders.MaxSize)
+	}
+	b, err := io.ReadAll(io.LimitReader(r.Body, int64(limit)+1))
+	if err != nil || len(r.Trailer) > 0 {
+		problem.Write(w, r, http.StatusBadRequest, errGatewayBody)
+		return nil, false
+	}
+	return b, true
+}
+
+// maxAnswer bounds the answer to a message: a sentence, or an entry with a
+// signature.
+const maxAnswer = 64 << 10
+
+// pass sends a body on and its answer back: status, type and bytes, nothing else.
+func (g *Gateway) pass(w http.ResponseWriter, r *http.Request, c *http.Client, base string, h http.Header, body []byte) {
+	req, err := http.NewRequestWithContext(r.Context(), http.MethodPost, base+r.URL.RequestURI(), bytes.NewReader(body))
+	if err != nil {
+		problem.Write(w, r, http.StatusBadRequest, errGatewayBody)
+		return
+	}
+	req.Header = h
+	resp, err := c.Do(req)
+	if err != nil {
+		g.c.Logger.Warn("a message waits", "code", errGatewayDown.Code, "path", r.URL.Path)
+		problem.Write(w, r, http.StatusServiceUnavailable, errGatewayDown)
+		return
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err != nil || len(b) > maxAnswer {
+		problem.Write(w, r, http.StatusServiceUnavailable, errGatewayDown)
+		return
+	}
+	if t := resp.Header.Get("Content-Type"); t != "" {
+		w.Header().Set("Content-Type", t)
+	}
+	w.WriteHeader(resp.StatusCode)
+	_, _ = w.Write(b) // a client that went away sends again
+}

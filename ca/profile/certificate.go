@@ -191,6 +191,7 @@ type input struct {
 	name    []byte // issuer
 	subject []byte
 	alg     SigAlg
+	frame   *frame
 }
 
 // BuildCertificateTBS returns the TBSCertificate for a request: the same bytes
@@ -246,6 +247,7 @@ func (p *Profile) prepare(req *Request) (*input, error) {
 	if err := p.issuer(in); err != nil {
 		return nil, err
 	}
+	in.frame = p.frame(in)
 	return in, p.naming(in)
 }
 
@@ -255,7 +257,7 @@ func (p *Profile) naming(in *input) (err error) {
 		if in.req.Name != nil {
 			return errors.New("only link and cross certificates take their subject from the request")
 		}
-		in.subject, err = p.subject(in.vars)
+		in.subject, err = p.framedSubject(in)
 		return err
 	}
 	if !oneSequence(in.req.Name) || (p.file.Role == Link) != bytes.Equal(in.req.Name, in.name) {
@@ -329,10 +331,33 @@ func (p *Profile) subject(v vars) ([]byte, error) {
 	return n.DER()
 }
 
+// framedSubject is subject with what the frame holds of it.
+func (p *Profile) framedSubject(in *input) ([]byte, error) {
+	if len(p.file.Subject) == 0 {
+		return nil, errors.New("name is empty")
+	}
+	b := cryptobyte.NewBuilder(make([]byte, 0, 256))
+	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		for i, a := range p.file.Subject {
+			if rdn := in.frame.rdns[i]; rdn != nil {
+				b.AddBytes(rdn)
+			} else if err := in.vars.addTo(b, a); err != nil {
+				b.SetError(err)
+				return
+			}
+		}
+	})
+	return b.Bytes()
+}
+
 func (p *Profile) build(in *input) ([]byte, error) {
-	var exts cryptobyte.Builder
+	exts := cryptobyte.NewBuilder(make([]byte, 0, 1024))
 	for i := range p.file.Extensions {
-		if err := p.file.Extensions[i].add(&exts, in); err != nil {
+		if ext := in.frame.extensions[i]; ext != nil {
+			exts.AddBytes(ext)
+			continue
+		}
+		if err := p.file.Extensions[i].add(exts, in); err != nil {
 			return nil, err
 		}
 	}
@@ -340,7 +365,7 @@ func (p *Profile) build(in *input) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var b cryptobyte.Builder
+	b := cryptobyte.NewBuilder(make([]byte, 0, len(extensions)+len(in.name)+len(in.subject)+len(in.spki)+256))
 	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddASN1(asn1.Tag(0).ContextSpecific().Constructed(), func(b *cryptobyte.Builder) { b.AddASN1Int64(2) })
 		b.AddASN1BigInt(new(big.Int).SetBytes(in.req.Serial))

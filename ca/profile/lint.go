@@ -42,7 +42,13 @@ type certRule struct {
 // another parser (crypto/x509) than the builder that wrote them.
 type linted struct {
 	*x509.Certificate
-	role Role
+	role  Role
+	names *otherNames // once read
+}
+
+type otherNames struct {
+	fields, values []string
+	ok             bool
 }
 
 // Lint checks a TBSCertificate against the house rules. Bytes that can't be
@@ -68,7 +74,7 @@ func parseTBS(tbs []byte) (*linted, error) {
 	if err != nil {
 		return nil, err
 	}
-	var b cryptobyte.Builder
+	b := cryptobyte.NewBuilder(make([]byte, 0, len(tbs)+len(alg)+16))
 	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddBytes(tbs)
 		b.AddBytes(alg)

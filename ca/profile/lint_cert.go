@@ -86,29 +86,34 @@ func lifetime(c *linted) string {
 	if !c.NotBefore.Before(c.NotAfter) {
 		return "validity ends before it starts"
 	}
-	limit := map[Role]time.Time{
-		Root:     c.NotBefore.AddDate(30, 0, 1),
-		Link:     c.NotBefore.AddDate(30, 0, 1),
-		Cross:    c.NotBefore.AddDate(5, 0, 2),
-		Resident: c.NotBefore.AddDate(5, 0, 2), // five birthdays, a leap day and the rest of the day
-		OCSP:     c.NotBefore.AddDate(1, 0, 1),
-	}[c.role]
-	if c.NotAfter.After(limit) {
+	if c.NotAfter.After(c.latestEnd()) {
 		return "validity is longer than the role allows"
 	}
 	return ""
 }
 
+// latestEnd is the last moment at which a certificate of the role may end.
+func (c *linted) latestEnd() time.Time {
+	switch c.role {
+	case Root, Link:
+		return c.NotBefore.AddDate(30, 0, 1)
+	case Cross, Resident: // a resident's: five birthdays, a leap day and the rest of the day
+		return c.NotBefore.AddDate(5, 0, 2)
+	case OCSP:
+		return c.NotBefore.AddDate(1, 0, 1)
+	}
+	return c.NotBefore
+}
+
 func wholeSeconds(c *linted) string {
 	for _, t := range []time.Time{c.NotBefore, c.NotAfter} {
-		utc := t.UTC().Format("060102150405Z")
-		general := t.UTC().Format("20060102150405Z")
-		var want []byte
+		tag, text := cbasn1.UTCTime, t.UTC().Format("20060102150405Z")
 		if t.UTC().Year() < 2050 {
-			want = append([]byte{byte(cbasn1.UTCTime), byte(len(utc))}, utc...)
+			text = text[2:]
 		} else {
-			want = append([]byte{byte(cbasn1.GeneralizedTime), byte(len(general))}, general...)
+			tag = cbasn1.GeneralizedTime
 		}
+		want := append([]byte{byte(tag), byte(len(text))}, text...)
 		if !bytes.Contains(c.RawTBSCertificate, want) {
 			return "a time is not UTCTime through 2049 and GeneralizedTime from 2050"
 		}
@@ -204,13 +209,13 @@ func (c *linted) extension(id asn1.ObjectIdentifier) (value []byte, critical, fo
 }
 
 func keyUsageExact(c *linted) string {
-	want := map[Role][]byte{
-		Root:     {0x03, 0x02, 0x01, 0x06},
-		Link:     {0x03, 0x02, 0x01, 0x06},
-		Cross:    {0x03, 0x02, 0x01, 0x06},
-		Resident: {0x03, 0x02, 0x06, 0xc0},
-		OCSP:     {0x03, 0x02, 0x07, 0x80},
-	}[c.role]
+	want := []byte{0x03, 0x02, 0x01, 0x06}
+	switch c.role {
+	case Resident:
+		want = []byte{0x03, 0x02, 0x06, 0xc0}
+	case OCSP:
+		want = []byte{0x03, 0x02, 0x07, 0x80}
+	}
 	if v, critical, ok := c.extension(oidKeyUsage); !ok || !critical || !bytes.Equal(v, want) {
 		return "keyUsage is not critical or not the one of the role"
 	}
@@ -230,8 +235,17 @@ func basicConstraintsExact(c *linted) string {
 	return ""
 }
 
-// otherNames reads the values of a SAN of UTF8String otherNames in order.
+// otherNames are the values of a SAN of UTF8String otherNames in order, read
+// once for all rules about them.
 func (c *linted) otherNames() (fields []string, values []string, ok bool) {
+	if c.names == nil {
+		c.names = new(otherNames)
+		c.names.fields, c.names.values, c.names.ok = c.readOtherNames()
+	}
+	return c.names.fields, c.names.values, c.names.ok
+}
+
+func (c *linted) readOtherNames() (fields []string, values []string, ok bool) {
 	v, _, found := c.extension(oidSubjectAltName)
 	var names cryptobyte.String
 	in := cryptobyte.String(v)
@@ -399,12 +413,12 @@ func criticalKnown(c *linted) string {
 }
 
 func noRepeatedExtension(c *linted) string {
-	seen := map[string]bool{}
-	for _, e := range c.Extensions {
-		if seen[e.Id.String()] {
-			return "an extension is there twice"
+	for i, e := range c.Extensions {
+		for _, before := range c.Extensions[:i] {
+			if e.Id.Equal(before.Id) {
+				return "an extension is there twice"
+			}
 		}
-		seen[e.Id.String()] = true
 	}
 	return ""
 }

@@ -41,6 +41,7 @@ func buildUnlinted(t testing.TB, r Role, yaml func(*file), req func(*Request), i
 	if in != nil {
 		in(inp)
 	}
+	inp.frame = p.newFrame(nil) // what was changed since prepare is encoded now
 	tbs, err := p.build(inp)
 	if err != nil {
 		t.Fatal(err)

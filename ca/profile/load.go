@@ -27,11 +27,13 @@ const (
 // MaxYAML is the largest profile file in bytes.
 const MaxYAML = 64 << 10
 
-// Profile is a certificate profile, read once and not changed after.
+// Profile is a certificate profile, read once and not changed after. It is safe
+// for concurrent use.
 type Profile struct {
 	file   file
 	source []byte
 	digest entry.Digest
+	frames frames
 }
 
 // file is the YAML shape, closed: unknown or repeated members are refused.

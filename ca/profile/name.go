@@ -94,6 +94,9 @@ type vars map[string]string
 // expand replaces each {name}. An unknown or empty variable is an error: a
 // certificate with a hole in it must not come into being.
 func (v vars) expand(s string) (string, error) {
+	if strings.IndexByte(s, '{') < 0 {
+		return s, nil
+	}
 	var out strings.Builder
 	for {
 		before, rest, found := strings.Cut(s, "{")
@@ -112,6 +115,20 @@ func (v vars) expand(s string) (string, error) {
 		out.WriteString(val)
 		s = after
 	}
+}
+
+// addTo writes one attribute of a template.
+func (v vars) addTo(b *cryptobyte.Builder, a Attribute) error {
+	s, err := v.expand(a.Value)
+	if err != nil {
+		return err
+	}
+	filled := Attribute{a.Type, s}
+	if err := filled.validate(); err != nil {
+		return err
+	}
+	filled.add(b)
+	return nil
 }
 
 func (v vars) name(n Name) (Name, error) {

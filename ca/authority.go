@@ -104,20 +104,22 @@ type Authority struct {
 	tracker tracker
 	tally   tally
 
-	jobs    chan *job // applications that wait for an ordinal
-	signed  chan *job // certificates that are not on disk yet
-	stored  chan *job // and those that no cert.issued is logged for
-	closed  chan struct{}
-	quit    chan struct{}
-	senders sync.WaitGroup // callers about to queue an application
-	loop    sync.WaitGroup // sequencer
-	flight  sync.WaitGroup // issuances between intent and end
-	issueMu sync.Mutex     // held while a group is announced; before revMu
-	next    uint64         // guarded by issueMu: next ordinal
-	unsure  atomic.Bool    // an append ended without a certain answer
-	settled atomic.Uint64  // how often something unsure was settled
-	mu      sync.Mutex
-	pending map[string]*job // by application id
+	jobs      chan *job // applications that wait for an ordinal
+	announced chan *job // those whose intent is logged
+	signed    chan *job // certificates that are not on disk yet
+	stored    chan *job // and those that no cert.issued is logged for
+	closed    chan struct{}
+	signers   sync.WaitGroup
+	quit      chan struct{}
+	senders   sync.WaitGroup // callers about to queue an application
+	loop      sync.WaitGroup // sequencer
+	flight    sync.WaitGroup // issuances between intent and end
+	issueMu   sync.Mutex     // held while a group is announced; before revMu
+	next      uint64         // guarded by issueMu: next ordinal
+	unsure    atomic.Bool    // an append ended without a certain answer
+	settled   atomic.Uint64  // how often something unsure was settled
+	mu        sync.Mutex
+	pending   map[string]*job // by application id
 
 	state       *revocation.State // what the log says; follows it
 	ended       bool              // Key was succeeded or leaked before Open
@@ -194,6 +196,9 @@ func Open(ctx context.Context, cfg Config) (*Authority, error) {
 	a.stop = stop
 	a.loop.Add(3)
 	go a.sequence()
+	for range signers {
+		a.signers.Go(func() { a.signing(context.Background()) })
+	}
 	go a.storing()
 	go a.closing(context.Background())
 	go a.follow(following)
@@ -238,7 +243,7 @@ func newAuthority(cfg Config) (*Authority, error) {
 	}
 	return &Authority{cfg: cfg, issuer: generations[0].issuer, cert: cert, reg: cfg.Registry, rand: &lockedRand{r: cfg.Rand}, log: cfg.Logger,
 		state: state, generations: generations, fresh: make(chan struct{}, 1), doom: make(chan struct{}, 1),
-		jobs: make(chan *job, queueLength), signed: make(chan *job, maxEnding), stored: make(chan *job, maxEnding), closed: make(chan struct{}), quit: make(chan struct{}), pending: map[string]*job{}}, nil
+		jobs: make(chan *job, queueLength), announced: make(chan *job, maxGroup), signed: make(chan *job, maxEnding), stored: make(chan *job, maxEnding), closed: make(chan struct{}), quit: make(chan struct{}), pending: map[string]*job{}}, nil
 }
 
 // Close ends what is in flight and stops. It closes neither the log nor the
@@ -256,6 +261,8 @@ func (a *Authority) Close() error {
 	a.mu.Unlock()
 	a.loop.Wait()
 	a.flight.Wait()
+	close(a.announced)
+	a.signers.Wait()
 	close(a.signed)
 	<-a.closed
 	a.revMu.Lock()

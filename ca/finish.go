@@ -7,10 +7,16 @@ import (
 	"github.com/sukashi-project/sukashi/ledger/entry"
 )
 
-// Two loops take signed certificates to their end, many at a time: storing makes
-// them durable, in one write for all that wait; closing logs their cert.issued,
-// in one append, and only then are they given out (IN-01). While one group is
-// logged, the next is stored, and the one after that is signed.
+// Announced issuances are signed by a few goroutines side by side, which share
+// the fsyncs of the signing journal and the sessions of the token. Two loops take
+// what is signed to its end, many at a time: storing makes certificates durable,
+// in one write for all that wait; closing logs their cert.issued, in one append,
+// and only then are they given out (IN-01). While one group is logged, the next
+// is stored, and the one after that is signed.
+
+// signers is how many signatures are under way at a time: enough for a journal's
+// group commit and for the sessions of a token across a network.
+const signers = 64
 
 // maxEnding bounds how many certificates are stored or logged at a time.
 const maxEnding = 256
@@ -30,6 +36,16 @@ func more(j *job, from <-chan *job) []*job {
 		}
 	}
 	return group
+}
+
+func (a *Authority) signing(ctx context.Context) {
+	for j := range a.announced {
+		if err := a.sign(ctx, j); err != nil {
+			a.land(j, nil, err)
+			continue
+		}
+		a.signed <- j
+	}
 }
 
 func (a *Authority) storing() {

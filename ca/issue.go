@@ -103,10 +103,10 @@ func isRefusal(err error) bool {
 
 // sign takes an announced issuance to a certificate: sign with the receipt,
 // compare.
-func (a *Authority) sign(ctx context.Context, j *job, intent *ledger.Logged) error {
+func (a *Authority) sign(ctx context.Context, j *job) error {
 	rec := j.rec
-	rec.IntentIndex = intent.Index
-	sig, err := a.cfg.Key.Sign(ctx, rec.TBS, intent.Bytes, intent.Receipt)
+	rec.IntentIndex = j.intent.Index
+	sig, err := a.cfg.Key.Sign(ctx, rec.TBS, j.intent.Bytes, j.intent.Receipt)
 	if err == nil {
 		j.der, err = a.assemble(rec.TBS, sig)
 	}

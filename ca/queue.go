@@ -11,6 +11,7 @@ import (
 	"github.com/sukashi-project/sukashi/ca/counter"
 	"github.com/sukashi-project/sukashi/ca/registry"
 	"github.com/sukashi-project/sukashi/internal/attr"
+	"github.com/sukashi-project/sukashi/ledger"
 	"github.com/sukashi-project/sukashi/ledger/entry"
 )
 
@@ -30,6 +31,7 @@ type job struct {
 	found   standing
 	rec     *registry.Record
 	body    *entry.CertIntent
+	intent  *ledger.Logged
 	der     []byte // once signed
 	landed  func() // counts the issuance out, once it has its end
 }
@@ -233,14 +235,16 @@ func apart(group []*job) (now, later []*job) {
 func (a *Authority) each(group []*job, fn func(i int, j *job) error) []*job {
 	errs := make([]error, len(group))
 	var next atomic.Int64
-	var wg sync.WaitGroup
-	for range min(len(group), runtime.GOMAXPROCS(0)) {
-		wg.Go(func() {
-			for i := int(next.Add(1)) - 1; i < len(group); i = int(next.Add(1)) - 1 {
-				errs[i] = fn(i, group[i])
-			}
-		})
+	work := func() {
+		for i := int(next.Add(1)) - 1; i < len(group); i = int(next.Add(1)) - 1 {
+			errs[i] = fn(i, group[i])
+		}
 	}
+	var wg sync.WaitGroup
+	for range min(len(group), runtime.GOMAXPROCS(0)) - 1 {
+		wg.Go(work)
+	}
+	work()
 	wg.Wait()
 	rest := make([]*job, 0, len(group))
 	for i, j := range group {
@@ -275,13 +279,8 @@ func (a *Authority) launch(ctx context.Context, ready []*job) {
 			}
 			a.flight.Done()
 		}
-		go func() {
-			if err := a.sign(ctx, j, logged[i]); err != nil {
-				a.land(j, nil, err)
-				return
-			}
-			a.signed <- j
-		}()
+		j.intent = logged[i]
+		a.announced <- j
 	}
 }
 

@@ -21,7 +21,9 @@ func TestFrameChangesNothing(t *testing.T) {
 			func(r *Request) { r.Issuer = two },
 			func(r *Request) { r.Place, r.Issuer = nagano, two },
 			func(r *Request) { r.Ordinal, r.CommonName = 4712, "2026040109301500008202029A01" },
-			func(r *Request) { r.Subject.Name, r.Subject.NameMap, r.PublicKey = "透見　太郎", "00000", keys()["ec384"].Public() },
+			func(r *Request) {
+				r.Subject.Name, r.Subject.NameMap, r.PublicKey = "透見　太郎", "00000", keys()["ec384"].Public()
+			},
 		} {
 			r := residentRequest(t, one)
 			change(&r)

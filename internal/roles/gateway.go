@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/sukashi-project/sukashi/internal/problem"
 	"github.com/sukashi-project/sukashi/internal/say"
 	"github.com/sukashi-project/sukashi/internal/zone"
 	"github.com/sukashi-project/sukashi/ledger/entry"
@@ -58,14 +57,8 @@ type GatewayConfig struct {
 // with the record. What waits, waits at the ends, where it is sealed.
 type Gateway struct{ c GatewayConfig }
 
-var (
-	errGatewayDown = say.New("gateway.down", "この先のサーバーにつながりません。", "The server behind this one can't be reached.").
-			Hint("送り手が、つながり次第送り直します。", "The sender sends again as soon as it can be reached.")
-	errGatewayPeer = say.New("gateway.peer", "この連携の相手ではありません。", "You are not the other end of this link.")
-	errGatewayForm = say.New("gateway.form", "連携の定めにない内容のため、外へ出しません。", "This is not a message of the link, so it does not leave.").
-			Hint("送り手のサーバーが改ざんされていないか調べてください。", "Find out whether the sending server was tampered with.")
-	errGatewayBody = say.New("gateway.body", "要求を読み取れません。", "The request can't be read.")
-)
+// codeForm is logged when something was kept from leaving.
+const codeForm = "gateway.form"
 
 // NewGateway checks the configuration.
 func NewGateway(c GatewayConfig) (*Gateway, error) {
@@ -86,7 +79,7 @@ func (g *Gateway) Arriving() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name, ok := g.c.Foreign(r)
 		if !ok {
-			problem.Write(w, r, http.StatusForbidden, errGatewayPeer)
+			policy.Status(http.StatusForbidden).Write(w)
 			return
 		}
 		body, ok := g.read(w, r, g.c.Arrives)
@@ -105,7 +98,7 @@ func (g *Gateway) Arriving() http.Handler {
 func (g *Gateway) Leaving() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if name, ok := g.c.Own(r); !ok || name != g.c.Server {
-			problem.Write(w, r, http.StatusForbidden, errGatewayPeer)
+			policy.Status(http.StatusForbidden).Write(w)
 			return
 		}
 		wire, ok := g.read(w, r, g.c.Leaves)
@@ -114,8 +107,8 @@ func (g *Gateway) Leaving() http.Handler {
 		}
 		message, meta := policy.Arrived(r, wire)
 		if !meta.Clean(r.URL.Path, len(message)) || !wellFormed(r.URL.Path, message) {
-			g.c.Logger.Error("a message was kept from leaving", "code", errGatewayForm.Code, "path", r.URL.Path)
-			problem.Write(w, r, http.StatusUnprocessableEntity, errGatewayForm)
+			g.c.Logger.Error("a message was kept from leaving: was the sending server tampered with?", "code", codeForm, "path", r.URL.Path)
+			policy.Status(http.StatusForbidden).Write(w)
 			return
 		}
 		g.pass(w, r, g.c.ToPeer, g.c.Outer, policy.LinkHeader(), wire)
@@ -147,7 +140,7 @@ func wellFormed(path string, message []byte) bool {
 // message that is too long by that is refused on record by its receiver.
 func (g *Gateway) read(w http.ResponseWriter, r *http.Request, paths []string) ([]byte, bool) {
 	if !slices.Contains(paths, r.URL.Path) || r.Method != http.MethodPost {
-		http.NotFound(w, r)
+		policy.Nowhere(w, r)
 		return nil, false
 	}
 	limit := policy.WireSize(r.URL.Path, notice.MaxSize)
@@ -156,39 +149,33 @@ func (g *Gateway) read(w http.ResponseWriter, r *http.Request, paths []string) (
 	}
 	b, err := io.ReadAll(io.LimitReader(r.Body, int64(limit)+1))
 	if err != nil || len(r.Trailer) > 0 {
-		problem.Write(w, r, http.StatusBadRequest, errGatewayBody)
+		policy.Status(http.StatusForbidden).Write(w)
 		return nil, false
 	}
 	return b, true
 }
 
-// maxAnswer bounds the answer to a message: a sentence, or an entry with a
-// signature.
-const maxAnswer = 64 << 10
-
-// pass sends a body on and its answer back: status, type and bytes, nothing else.
+// pass sends a body on and the answer back. An answer is read here and written
+// anew: a word of the closed list, or that the message has to wait.
 func (g *Gateway) pass(w http.ResponseWriter, r *http.Request, c *http.Client, base string, h http.Header, body []byte) {
+	answer := policy.Status(http.StatusServiceUnavailable)
+	defer func() { answer.Write(w) }()
 	req, err := http.NewRequestWithContext(r.Context(), http.MethodPost, base+r.URL.RequestURI(), bytes.NewReader(body))
 	if err != nil {
-		problem.Write(w, r, http.StatusBadRequest, errGatewayBody)
+		g.c.Logger.Error("a message can't be passed on", "path", r.URL.Path)
 		return
 	}
 	req.Header = h
 	resp, err := c.Do(req)
 	if err != nil {
-		g.c.Logger.Warn("a message waits", "code", errGatewayDown.Code, "path", r.URL.Path)
-		problem.Write(w, r, http.StatusServiceUnavailable, errGatewayDown)
+		g.c.Logger.Warn("a message waits: the server behind can't be reached", "path", r.URL.Path)
 		return
 	}
 	defer resp.Body.Close()
-	b, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
-	if err != nil || len(b) > maxAnswer {
-		problem.Write(w, r, http.StatusServiceUnavailable, errGatewayDown)
+	a, err := policy.ReadAnswer(resp)
+	if err != nil {
+		g.c.Logger.Error("an answer was dropped", "code", say.Code(err), "path", r.URL.Path)
 		return
 	}
-	if t := resp.Header.Get("Content-Type"); t != "" {
-		w.Header().Set("Content-Type", t)
-	}
-	w.WriteHeader(resp.StatusCode)
-	_, _ = w.Write(b) // a client that went away sends again
+	answer = a
 }

@@ -4,7 +4,7 @@
 # and prints the reason.
 set -u
 # command=package
-need=(openssl=openssl softhsm2-util=softhsm2 certtool=gnutls-bin certutil=libnss3-tools git=git strace=strace sqlite3=sqlite3 javac=default-jdk-headless)
+need=(openssl=openssl curl=curl softhsm2-util=softhsm2 certtool=gnutls-bin certutil=libnss3-tools git=git strace=strace sqlite3=sqlite3 javac=default-jdk-headless)
 # file=package; a file may be a pattern
 files=(/usr/share/java/bcprov.jar=libbcprov-java /usr/share/java/bcpkix.jar=libbcpkix-java /usr/share/java/bcutil.jar=libbcutil-java /usr/share/unicode/UnicodeData.txt=unicode-data
 	'/usr/lib/postgresql/*/bin/initdb=postgresql' /usr/sbin/mariadbd=mariadb-server

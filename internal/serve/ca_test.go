@@ -89,3 +89,63 @@ authority: {registry: registry, registry_key: registry.key, notice_mode: referen
 		t.Error("a registry was made before the keys were looked at")
 	}
 }
+
+const jukiYAML = `
+format: 1
+role: juki
+listen: 127.0.0.1:0
+metrics: 127.0.0.1:0
+tls:
+  cert: ledger.pem
+  key: ledger.key
+  roots: {juki: juki.pem}
+juki:
+  dir: data
+  noticeMode: reference
+  ledger: {url: https://127.0.0.1:9, cert: ledger.pem, key: ledger.key, root: open.pem}
+  terminals:
+    - {name: juki-terminal-202011, municipality: "202011"}
+  officers: [matching-01]
+  link: {listen: 127.0.0.1:0, url: https://127.0.0.1:9, dailyAt: "23:50"}
+`
+
+const linkYAML = `
+format: 1
+role: juki-link
+listen: 127.0.0.1:0
+metrics: 127.0.0.1:0
+tls:
+  cert: ledger.pem
+  key: ledger.key
+  roots: {lgwan: lgwan.pem, juki: juki.pem}
+link:
+  inner: 127.0.0.1:0
+  server: https://127.0.0.1:9
+  peer: https://127.0.0.1:9
+`
+
+func TestJukiAndLinkConfigsAreStrict(t *testing.T) {
+	s := newSite(t)
+	s.strictly(jukiYAML, map[string][2]string{
+		"the CA's root":             {"{juki: juki.pem}", "{juki: juki.pem, lgwan: lgwan.pem}"},
+		"a public address":          {"metrics:", "public: 127.0.0.1:0\nmetrics:"},
+		"a mode that is none":       {"reference", "both"},
+		"a terminal as officer":     {"[matching-01]", "[juki-terminal-202011]"},
+		"an officer with a code":    {"[matching-01]", "[op-99999000008]"},
+		"no link":                   {`  link: {listen: 127.0.0.1:0, url: https://127.0.0.1:9, dailyAt: "23:50"}`, ""},
+		"a time that is none":       {"23:50", "24:00"},
+		"half a pair of keys":       {`dailyAt: "23:50"`, `dailyAt: "23:50", counts: {key: counts.key}`},
+		"a gateway on a plain line": {"url: https://127.0.0.1:9, dailyAt", "url: http://127.0.0.1:9, dailyAt"},
+	})
+	s.strictly(linkYAML, map[string][2]string{
+		"one root":               {"{lgwan: lgwan.pem, juki: juki.pem}", "{lgwan: lgwan.pem}"},
+		"a third root":           {"juki: juki.pem}", "juki: juki.pem, open: open.pem}"},
+		"no inner door":          {"  inner: 127.0.0.1:0\n", ""},
+		"a peer on a plain line": {"peer: https", "peer: http"},
+		"another section":        {"link:\n", "witness: {dir: a, name: b, key: c, logs: [d]}\nlink:\n"},
+	})
+	// A link server shows its own name to the other network, and no other.
+	if a, stop := s.start("link.yaml", linkYAML); a != nil || !strings.Contains(stop().Error(), "juki-link-server") {
+		t.Error("a link server runs under the ledger's certificate")
+	}
+}

@@ -3,8 +3,10 @@ package proof
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"runtime"
 	"sort"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -37,11 +39,11 @@ func ParseUnverified(note []byte) (*Checkpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	return n.checkpoint(note), nil
+	return n.checkpoint(), nil
 }
 
-func (n *signedNote) checkpoint(note []byte) *Checkpoint {
-	return &Checkpoint{Origin: n.origin, Size: n.size, Root: n.root, Raw: append([]byte(nil), note...)}
+func (n *signedNote) checkpoint() *Checkpoint {
+	return &Checkpoint{Origin: n.origin, Size: n.size, Root: n.root, Raw: []byte(n.raw)}
 }
 
 // VerifyCheckpoint checks a signed note against the policy: a log key of this
@@ -52,7 +54,11 @@ func (p *Policy) VerifyCheckpoint(note []byte) (*Checkpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	cp := n.checkpoint(note)
+	return p.verify(n)
+}
+
+func (p *Policy) verify(n *signedNote) (*Checkpoint, error) {
+	cp := n.checkpoint()
 	if n.size == 0 && n.root != tlog.Hash(sha256.Sum256(nil)) {
 		return nil, wrong("checkpoint.empty", "記録が 0 件なのに、ハッシュ値が空の木のものではありません。",
 			"The checkpoint has no entries but its hash is not the empty tree's.", "root of size 0")
@@ -128,14 +134,21 @@ func (p *Policy) explain(n *signedNote) ([]line, error) {
 }
 
 // verifyAll verifies the signatures side by side: an Ed25519 verification is
-// most of the time that a receipt takes.
+// most of the time that a receipt takes. There are no more goroutines than
+// processors: each has to grow a stack for it.
 func verifyAll(text []byte, lines []line) {
-	var wg sync.WaitGroup
-	for i := 1; i < len(lines); i++ {
-		l := &lines[i]
-		wg.Go(func() { l.valid = l.key.verifier.Verify(text, l.sig) })
+	var next atomic.Int32
+	work := func() {
+		for i := next.Add(1) - 1; int(i) < len(lines); i = next.Add(1) - 1 {
+			l := &lines[i]
+			l.valid = l.key.verifier.Verify(text, l.sig)
+		}
 	}
-	lines[0].valid = lines[0].key.verifier.Verify(text, lines[0].sig)
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(lines)) - 1 {
+		wg.Go(work)
+	}
+	work()
 	wg.Wait()
 }
 

@@ -14,6 +14,7 @@ import (
 
 // signedNote is a checkpoint's signed note in parts, nothing verified.
 type signedNote struct {
+	raw    string // all of it
 	text   string // with its final newline, as signed
 	origin string
 	size   uint64
@@ -80,11 +81,12 @@ func parseSigned(note []byte) (*signedNote, error) {
 	if cut < 0 || note[len(note)-1] != '\n' {
 		return nil, malformedNote("no blank line before the signatures, or no final newline")
 	}
-	n := &signedNote{text: string(note[:cut+1])}
+	n := &signedNote{raw: string(note)}
+	n.text = n.raw[:cut+1]
 	if err := n.parseText(); err != nil {
 		return nil, err
 	}
-	lines := strings.Split(strings.TrimSuffix(string(note[cut+2:]), "\n"), "\n")
+	lines := strings.Split(strings.TrimSuffix(n.raw[cut+2:], "\n"), "\n")
 	if len(lines) > maxSignatures {
 		return nil, malformedNote("more than %d signature lines", maxSignatures)
 	}

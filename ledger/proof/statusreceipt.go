@@ -24,6 +24,8 @@ type StatusReceipt struct {
 	Root       []byte      // the status.root entry, exact bytes; its index is the checkpoint's size - 1
 	RootPath   []tlog.Hash // inclusion path of Root
 	Checkpoint []byte      // signed note, verbatim
+
+	note *signedNote // Checkpoint as ParseStatusReceipt has read it
 }
 
 const statusHeader = "sukashi-status-receipt@v1"
@@ -35,34 +37,40 @@ var statusFields = [...]string{"issued", "index", "path", "chunk", "chunk-path",
 // "name value", a blank line and the checkpoint. A path is the base64 of its
 // hashes one after the other, "-" where there is none.
 func (s *StatusReceipt) Marshal() []byte {
-	values := [...]string{
-		string(s.Issued), strconv.FormatUint(s.Index, 10), joinPath(s.IssuedPath),
-		base64.StdEncoding.EncodeToString(s.Chunk), joinPath(s.ChunkPath),
-		string(s.Root), joinPath(s.RootPath),
+	hashes := len(s.IssuedPath) + len(s.ChunkPath) + len(s.RootPath)
+	size := 256 + len(s.Issued) + len(s.Root) + len(s.Checkpoint) + (len(s.Chunk)+hashes*tlog.HashSize)*4/3
+	b := append(make([]byte, 0, size), statusHeader...)
+	for i, name := range statusFields {
+		b = append(append(append(b, '\n'), name...), ' ')
+		switch i {
+		case 0:
+			b = append(b, s.Issued...)
+		case 1:
+			b = strconv.AppendUint(b, s.Index, 10)
+		case 2:
+			b = appendPath(b, s.IssuedPath)
+		case 3:
+			b = base64.StdEncoding.AppendEncode(b, s.Chunk)
+		case 4:
+			b = appendPath(b, s.ChunkPath)
+		case 5:
+			b = append(b, s.Root...)
+		case 6:
+			b = appendPath(b, s.RootPath)
+		}
 	}
-	var b bytes.Buffer
-	b.WriteString(statusHeader)
-	b.WriteByte('\n')
-	for i, v := range values {
-		b.WriteString(statusFields[i])
-		b.WriteByte(' ')
-		b.WriteString(v)
-		b.WriteByte('\n')
-	}
-	b.WriteByte('\n')
-	b.Write(s.Checkpoint)
-	return b.Bytes()
+	return append(append(b, "\n\n"...), s.Checkpoint...)
 }
 
-func joinPath(hs []tlog.Hash) string {
+func appendPath(b []byte, hs []tlog.Hash) []byte {
 	if len(hs) == 0 {
-		return "-"
+		return append(b, '-')
 	}
-	b := make([]byte, 0, len(hs)*tlog.HashSize)
+	raw := make([]byte, 0, MaxHashes*tlog.HashSize)
 	for _, h := range hs {
-		b = append(b, h[:]...)
+		raw = append(raw, h[:]...)
 	}
-	return base64.StdEncoding.EncodeToString(b)
+	return base64.StdEncoding.AppendEncode(b, raw)
 }
 
 func splitPath(s string) ([]tlog.Hash, bool) {
@@ -118,7 +126,8 @@ func ParseStatusReceipt(b []byte) (*StatusReceipt, error) {
 	if len(s.Chunk) != status.ChunkSize {
 		return nil, malformedStatus("chunk has %d bytes, not %d", len(s.Chunk), status.ChunkSize)
 	}
-	if _, err := parseSigned(s.Checkpoint); err != nil {
+	var err error
+	if s.note, err = parseSigned(s.Checkpoint); err != nil {
 		return nil, err
 	}
 	if !bytes.Equal(s.Marshal(), b) {

@@ -61,7 +61,14 @@ func (r *StatusResult) At(t time.Time) Answer {
 //
 // A revoked certificate is a result, not an error: the receipt holds.
 func (p *Policy) VerifyStatus(s *StatusReceipt, certDER []byte) (*StatusResult, error) {
-	cp, err := p.VerifyCheckpoint(s.Checkpoint)
+	note := s.note
+	if note == nil || note.raw != string(s.Checkpoint) {
+		var err error
+		if note, err = parseSigned(s.Checkpoint); err != nil {
+			return nil, err
+		}
+	}
+	cp, err := p.verify(note)
 	if err != nil {
 		return nil, err
 	}

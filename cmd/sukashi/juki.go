@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -17,33 +18,32 @@ import (
 	"github.com/sukashi-project/sukashi/juki/match"
 )
 
-// newJuki has the commands of the register side. queue and import open its
-// stores themselves, so its server must not be running; export and change are a
-// town hall's terminal and call the server.
+// newJuki has the commands of the register side. queue, link and import open
+// its stores themselves, so its server must not be running; export and change
+// are a town hall's terminal and call the server.
 func newJuki(a *app) *cobra.Command {
 	cmd := &cobra.Command{Use: "juki", Short: "住民基本台帳側の作業 / work on the register side"}
-	cmd.AddCommand(newQueue(a), newInvent(a), newImport(a), newTerminalKey(), newExport(), newChange(a))
-	return cmd
-}
-
-func newQueue(a *app) *cobra.Command {
-	cmd := &cobra.Command{Use: "queue", Short: "はっきりしない突合を人が判断する / a person decides about unclear matches"}
-	dir := cmd.PersistentFlags().String("dir", "", "住基側のフォルダー(デモでは DIR/juki) / the register side's folder (a demo's DIR/juki)")
+	var dir string
 	with := func(fn func(*juki.Office, *cobra.Command, []string) error) func(*cobra.Command, []string) error {
 		return func(cmd *cobra.Command, args []string) error {
-			if _, err := os.Stat(*dir); *dir == "" || err != nil {
+			if _, err := os.Stat(dir); dir == "" || err != nil {
 				return say.New("juki.dir", "--dir に住基側のフォルダーを指定してください。", "Name the register side's folder with --dir.").
 					Hint("デモなら、--dir で指定したフォルダーの中の juki です。", "A demo's is juki inside the folder that --dir named.")
 			}
-			o, err := juki.Open(juki.Config{Dir: *dir, Now: time.Now})
+			o, err := juki.Open(juki.Config{Dir: dir, Now: time.Now})
 			if err != nil {
 				return err
 			}
-			defer o.Close()
-			return fn(o, cmd, args)
+			return errors.Join(fn(o, cmd, args), o.Close())
 		}
 	}
-	cmd.AddCommand(a.queueList(with), a.queueShow(with), a.queueDecide(with))
+	queue := &cobra.Command{Use: "queue", Short: "はっきりしない突合を人が判断する / a person decides about unclear matches"}
+	queue.AddCommand(a.queueList(with), a.queueShow(with), a.queueDecide(with))
+	link := a.newLink(with)
+	for _, sub := range []*cobra.Command{queue, link} {
+		sub.PersistentFlags().StringVar(&dir, "dir", "", "住基側のフォルダー(デモでは DIR/juki) / the register side's folder (a demo's DIR/juki)")
+	}
+	cmd.AddCommand(queue, link, newInvent(a), newImport(a), newTerminalKey(), newExport(), newChange(a))
 	return cmd
 }
 

@@ -40,10 +40,13 @@ func TestScripts(t *testing.T) {
 	t.Cleanup(func() { taken.Close() }) // the scripts run in parallel, after this function
 	testscript.Run(t, testscript.Params{Dir: "testdata", Setup: func(e *testscript.Env) error {
 		e.Setenv("TAKEN", taken.Addr().String())
-		if !strings.HasSuffix(e.WorkDir, "script-ledger") {
-			return nil
+		switch {
+		case strings.HasSuffix(e.WorkDir, "script-ledger"):
+			return startLog(t, e)
+		case strings.HasSuffix(e.WorkDir, "script-juki"):
+			return startRegister(e)
 		}
-		return startLog(t, e)
+		return nil
 	}})
 }
 

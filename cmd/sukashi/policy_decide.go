@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -129,8 +131,8 @@ func (o decideFlags) notice(path string) (*policy.Facts, error) {
 		if err != nil {
 			return nil, err
 		}
-		var c attr.Certified
-		if err := json.Unmarshal(b, &c); err != nil {
+		c, err := readCertified(b)
+		if err != nil {
 			return nil, say.New("policy.certified", "基本4情報の JSON ではありません: "+o.certified, "Not certified attributes in JSON: "+o.certified).Because(err)
 		}
 		if ref.Certified, ref.Subject, err = bindCertified(ref.Key, c); err != nil {
@@ -145,6 +147,40 @@ func (o decideFlags) notice(path string) (*policy.Facts, error) {
 		return nil, err
 	}
 	return c.Facts(), nil
+}
+
+// readCertified reads one JSON object with the values of attr.Certified, spelt
+// as in a notice, each at most once, all strings, and nothing after it. The
+// errors name a member, never a value.
+func readCertified(b []byte) (attr.Certified, error) {
+	var c attr.Certified
+	into := map[string]*string{"name": &c.Name, "nameMap": &c.NameMap, "birthDate": &c.BirthDate, "sex": &c.Sex, "address": &c.Address, "addressMap": &c.AddressMap}
+	dec := json.NewDecoder(bytes.NewReader(b))
+	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
+		return c, errors.New("not a JSON object")
+	}
+	for dec.More() {
+		t, err := dec.Token()
+		name, _ := t.(string)
+		to := into[name]
+		if err != nil || to == nil {
+			return c, errors.New("an unknown member, or one that is given twice")
+		}
+		delete(into, name)
+		v, err := dec.Token()
+		text, ok := v.(string)
+		if err != nil || !ok {
+			return c, fmt.Errorf("%s is not a string", name)
+		}
+		*to = text
+	}
+	if _, err := dec.Token(); err != nil {
+		return c, errors.New("the object has no end")
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return c, errors.New("something follows the object")
+	}
+	return c, nil
 }
 
 func bindCertified(k commitment.Key, c attr.Certified) (attr.Certified, entry.Digest, error) {

@@ -179,7 +179,7 @@ func newTerminalKey() *cobra.Command {
 func newExport() *cobra.Command {
 	var s serverOf
 	var signer, municipality, operator, out string
-	cmd := &cobra.Command{Use: "export CODE", Short: "申請者の基本4情報を転送ファイルに書き出す / write an applicant's four attributes to a transfer file", Args: cobra.ExactArgs(1),
+	cmd := &cobra.Command{Use: "export CODE", Short: "申請者の基本4情報を転送ファイルに書き出す(CODE が - なら標準入力から) / write an applicant's four attributes to a transfer file (CODE -: from standard input)", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			h, err := s.client(zone.Juki)
 			if err != nil {
@@ -204,7 +204,11 @@ func newExport() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			file, err := t.Export(cmd.Context(), args[0], operator)
+			code, err := residentCode(cmd.InOrStdin(), args[0])
+			if err != nil {
+				return err
+			}
+			file, err := t.Export(cmd.Context(), code, operator)
 			if err != nil {
 				return err
 			}
@@ -218,6 +222,19 @@ func newExport() *cobra.Command {
 	return cmd
 }
 
+// residentCode is the code itself, or for "-" the first line of standard input:
+// what is in the arguments, others on the machine can see.
+func residentCode(stdin io.Reader, arg string) (string, error) {
+	if arg != "-" {
+		return arg, nil
+	}
+	line, err := bufio.NewReader(io.LimitReader(stdin, 64)).ReadString('\n')
+	if err != nil && err != io.EOF {
+		return "", err
+	}
+	return strings.TrimSpace(line), nil
+}
+
 // newChange reports one change to the business subsystem (M2).
 func newChange(a *app) *cobra.Command {
 	var s serverOf
@@ -227,13 +244,16 @@ func newChange(a *app) *cobra.Command {
 	for _, k := range register.Kinds {
 		names = append(names, string(k))
 	}
-	cmd := &cobra.Command{Use: "change CODE", Short: "住民票の異動を通知する / report a change of a resident record", Args: cobra.ExactArgs(1),
+	cmd := &cobra.Command{Use: "change CODE", Short: "住民票の異動を通知する(CODE が - なら標準入力から) / report a change of a resident record (CODE -: from standard input)", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			h, err := s.client(zone.Juki)
 			if err != nil {
 				return err
 			}
-			e.Kind, e.Code = register.Kind(kind), args[0]
+			e.Kind = register.Kind(kind)
+			if e.Code, err = residentCode(cmd.InOrStdin(), args[0]); err != nil {
+				return err
+			}
 			at, err := juki.Report(cmd.Context(), h, s.url, e)
 			if err != nil {
 				return err

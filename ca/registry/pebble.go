@@ -45,8 +45,10 @@ const (
 // pebbleStore keeps rows and the index rows derived from them in one ordered
 // store. A row and what is derived from it change in one batch.
 type pebbleStore struct {
-	kv *kv.Store
-	mu sync.Mutex // Insert: look, then write
+	kv     *kv.Store
+	absent absent
+	mu     sync.Mutex // Insert: look, then write
+	top    uint64     // guarded by mu: no row has this ordinal or a larger one
 }
 
 // OpenPebble opens or creates the embedded back end in dir.
@@ -55,7 +57,12 @@ func OpenPebble(dir string, fs kv.FS) (Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &pebbleStore{kv: s}, nil
+	p := &pebbleStore{kv: s}
+	if p.top, err = p.Size(); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return p, nil
 }
 
 func be(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
@@ -128,8 +135,9 @@ func find(rows []pair, key []byte) *pair {
 	return nil
 }
 
-// put adds to b what turns the rows of old into those of next.
-func put(b *kv.Batch, old, next *Row) {
+// put adds to b what turns the rows of old into those of next. It returns the
+// keys that something may have looked for in vain.
+func put(b *kv.Batch, old, next *Row) (fresh [][]byte) {
 	before, after := derived(old), derived(next)
 	for _, was := range before {
 		if find(after, was.key) == nil {
@@ -139,8 +147,30 @@ func put(b *kv.Batch, old, next *Row) {
 	for _, is := range after {
 		if was := find(before, is.key); was == nil || !bytes.Equal(was.value, is.value) {
 			b.Set(is.key, is.value)
+			if was == nil {
+				fresh = appendLookedFor(fresh, is.key)
+			}
 		}
 	}
+	return fresh
+}
+
+// appendLookedFor appends a key of one of the indexes by what it is found with:
+// itself, or the person before the ordinal.
+func appendLookedFor(to [][]byte, key []byte) [][]byte {
+	switch string(key[:2]) {
+	case appPrefix, serialPrefix, spkiPrefix:
+		return append(to, key)
+	case attrPrefix:
+		return append(to, key[:len(key)-8])
+	}
+	return to
+}
+
+// start applies a batch; wait returns once it is on disk.
+func (p *pebbleStore) start(b *kv.Batch, fresh [][]byte) (wait func() error, err error) {
+	defer p.absent.write(fresh)()
+	return b.Start()
 }
 
 func (p *pebbleStore) Insert(rows ...*Row) error {
@@ -157,13 +187,17 @@ func (p *pebbleStore) insert(rows []*Row) (wait func() error, err error) {
 	b := p.kv.NewBatch()
 	defer b.Close()
 	claimed := map[string]bool{}
+	var fresh [][]byte
 	for _, row := range rows {
 		if err := p.vacant(row, claimed); err != nil {
 			return nil, err
 		}
-		put(b, nil, row)
+		fresh = append(fresh, put(b, nil, row)...)
 	}
-	return b.Start()
+	for _, row := range rows {
+		p.top = max(p.top, row.Ordinal+1)
+	}
+	return p.start(b, fresh)
 }
 
 // vacant looks for a row that keeps this one away, in the store or earlier in
@@ -171,14 +205,18 @@ func (p *pebbleStore) insert(rows []*Row) (wait func() error, err error) {
 func (p *pebbleStore) vacant(row *Row, claimed map[string]bool) error {
 	claims := [][]byte{numbered(recordPrefix, row.Ordinal), named(serialPrefix, []byte(row.Serial)), named(spkiPrefix, row.SPKI[:]),
 		named(appPrefix, row.Application[:])}
-	for _, k := range claims {
-		v, err := p.kv.Get(k)
-		abortedBefore := k[0] == appPrefix[0] && len(v) == 9 && v[8] == 1
-		if err == nil && !abortedBefore || claimed[string(k)] {
-			return ErrTaken
+	for i, k := range claims {
+		taken := claimed[string(k)]
+		if known := p.absent.has(k) || i == 0 && row.Ordinal >= p.top; !taken && !known {
+			v, err := p.kv.Get(k)
+			if err != nil && !errors.Is(err, kv.ErrNotFound) {
+				return err
+			}
+			abortedBefore := k[0] == appPrefix[0] && len(v) == 9 && v[8] == 1
+			taken = err == nil && !abortedBefore
 		}
-		if err != nil && !errors.Is(err, kv.ErrNotFound) {
-			return err
+		if taken {
+			return ErrTaken
 		}
 		claimed[string(k)] = true
 	}
@@ -190,6 +228,9 @@ func (p *pebbleStore) vacant(row *Row, claimed map[string]bool) error {
 		return ErrTaken
 	}
 	claimed[string(person)] = true
+	if p.absent.has(person) {
+		return nil
+	}
 	from, to := kv.Prefix(person)
 	return p.kv.Scan(from, to, func(_, v []byte) error {
 		if len(v) == 8 && binary.BigEndian.Uint64(v) > unix(row.NotBefore) {
@@ -201,10 +242,19 @@ func (p *pebbleStore) vacant(row *Row, claimed map[string]bool) error {
 
 func (p *pebbleStore) Update(d Durability, edits ...Edit) error {
 	b := p.kv.NewBatch()
+	var fresh [][]byte
 	for _, e := range edits {
-		put(b, e.Old, e.Next)
+		fresh = append(fresh, put(b, e.Old, e.Next)...)
 	}
-	return b.Commit(bool(d))
+	if d == Relaxed {
+		defer p.absent.write(fresh)()
+		return b.Commit(false)
+	}
+	wait, err := p.start(b, fresh)
+	if err != nil {
+		return err
+	}
+	return wait()
 }
 
 func (p *pebbleStore) Delete(rows ...*Row) error {
@@ -234,11 +284,23 @@ func (p *pebbleStore) Get(ordinal uint64) (public, private []byte, err error) {
 	return public, private, err
 }
 
+var indexPrefix = [...]string{ByApplication: appPrefix, BySerial: serialPrefix, ByKey: spkiPrefix, ByPerson: attrPrefix}
+
 func (p *pebbleStore) Find(by Index, key []byte) ([]uint64, error) {
-	if by == ByPerson {
-		return p.ordinals(named(attrPrefix, key), nil, math.MaxInt)
+	k := named(indexPrefix[by], key)
+	since := p.absent.since()
+	found, err := p.find(by, k)
+	if err == nil && len(found) == 0 {
+		p.absent.add(k, since)
 	}
-	v, err := p.get(named(map[Index]string{ByApplication: appPrefix, BySerial: serialPrefix, ByKey: spkiPrefix}[by], key))
+	return found, err
+}
+
+func (p *pebbleStore) find(by Index, key []byte) ([]uint64, error) {
+	if by == ByPerson {
+		return p.ordinals(key, nil, math.MaxInt)
+	}
+	v, err := p.get(key)
 	if errors.Is(err, ErrNotFound) {
 		return nil, nil
 	}

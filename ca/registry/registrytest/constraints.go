@@ -17,15 +17,29 @@ import (
 	"github.com/sukashi-project/sukashi/ledger/commitment"
 )
 
-// taken: one ordinal, one serial, one public key.
+// taken: one ordinal, one serial, one public key, one application and person,
+// also when they were looked for in vain before.
 func taken(t *testing.T, b Backend) {
 	r := open(t, b, NewKeys())
 	first := NewRecord(t, 0, "あ")
+	_, byApplication := r.ByApplication(first.Application)
+	_, bySerial := r.BySerial(first.Serial)
+	_, byKey := r.ByKey(first.SPKI)
+	for _, err := range []error{byApplication, bySerial, byKey} {
+		if !errors.Is(err, registry.ErrNotFound) {
+			t.Errorf("in an empty registry: %v", err)
+		}
+	}
+	if found, err := r.ByAttributes(first.Certified.Attributes()); err != nil || len(found) > 0 {
+		t.Errorf("in an empty registry: %v %v", found, err)
+	}
 	must(t, r.Prepare(first))
 	for what, change := range map[string]func(*registry.Record){
-		"ordinal": func(x *registry.Record) { x.Ordinal = 0 },
-		"serial":  func(x *registry.Record) { x.Serial = first.Serial },
-		"key":     func(x *registry.Record) { x.SPKI = first.SPKI },
+		"ordinal":     func(x *registry.Record) { x.Ordinal = 0 },
+		"serial":      func(x *registry.Record) { x.Serial = first.Serial },
+		"key":         func(x *registry.Record) { x.SPKI = first.SPKI },
+		"application": func(x *registry.Record) { x.Application = first.Application },
+		"person":      func(x *registry.Record) { x.Certified = first.Certified },
 	} {
 		x := NewRecord(t, 1, "い")
 		change(x)

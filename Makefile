@@ -10,7 +10,7 @@ export CGO_ENABLED ?= 1
 # are compiled once.
 export GOFLAGS := $(strip $(GOFLAGS) -trimpath)
 
-.PHONY: help build demo test test-short deps vet cover fuzz fuzz-policy bench bench-ca bench-ledger bench-ledger-quick clean
+.PHONY: help build demo test test-short deps vet cover fuzz fuzz-policy bench bench-policy bench-ca bench-ledger bench-ledger-quick clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -43,6 +43,9 @@ fuzz-policy: ## ten million generated cases through four engines (half an hour o
 
 bench: ## all benchmarks once
 	$(GO) test -run '^$$' -bench . -benchtime 2s ./...
+
+bench-policy: ## a decision, and facts + decision + entry, per second of one core with p50 and p99
+	$(GO) test -run '^$$' -bench 'Decide|FactsDecisionEntry' -cpu 1 -benchtime 2s ./policy
 
 bench-ca: deps ## the CA's figures beside the bare limits, in one run, as a table
 	@scripts/bench-ca.sh

@@ -33,6 +33,9 @@ func open(t testing.TB, url string) *Store {
 }
 
 func TestPostgres(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped: the suite runs on the embedded store; a server of its own takes long")
+	}
 	pg := servers.Postgres(t)
 	registrytest.Run(t, func(t testing.TB) registrytest.Backend { return database(pg.URL(t, "registry")) })
 }
@@ -84,6 +87,9 @@ func dump(t testing.TB, url string) []byte {
 // TestDatabaseRefuses: what must not happen is refused by the database, with
 // nobody of ours in front of it.
 func TestDatabaseRefuses(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped: a server of its own takes long")
+	}
 	ctx := context.Background()
 	url := servers.Postgres(t).URL(t, "registry")
 	s := open(t, url)
@@ -137,6 +143,9 @@ VALUES ($1, 1, $2, sha256($3::text::bytea), sha256($4::text::bytea), sha256($5::
 // TestTakeover: a process that was replaced can't write any more and learns of
 // it, whatever it believed; a lost lock connection alone replaces nobody.
 func TestTakeover(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped: a server of its own takes long")
+	}
 	ctx := context.Background()
 	url := servers.Postgres(t).URL(t, "registry")
 	first := open(t, url)

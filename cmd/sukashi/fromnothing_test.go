@@ -20,7 +20,7 @@ import (
 // commands have used it, and the walk goes on.
 func TestFromNothing(t *testing.T) {
 	if testing.Short() {
-		t.Skip("skipped with -short: starts six servers and makes keys")
+		t.Skip("skipped with -short: starts nine servers and makes keys")
 	}
 	for _, tool := range []string{"softhsm2-util", "openssl", "curl", "bash"} {
 		if _, err := exec.LookPath(tool); err != nil {
@@ -40,8 +40,8 @@ func TestFromNothing(t *testing.T) {
 			}
 		}
 	}
-	if len(s.killed) != 6 {
-		t.Errorf("%d processes were killed, want 6: %v", len(s.killed), s.killed)
+	if len(s.killed) != 9 {
+		t.Errorf("%d processes were killed, want 9: %v", len(s.killed), s.killed)
 	}
 	s.personal()
 }

@@ -4,7 +4,7 @@
 //
 // Roles: the ledger (appends over mTLS, reads over plain HTTP: what is signed in
 // itself needs no channel), a witness, the CA's server, the register's
-// server, and the two link servers between them. A configuration is YAML,
+// server, the two link servers between them, and the public pages. A configuration is YAML,
 // read strictly: an unknown member, a missing one or a value out of range is an
 // error before anything is opened. Keys and PINs stand in files of their own
 // that only their owner can read; none is in the configuration.
@@ -57,6 +57,9 @@ const (
 	RoleJukiLink = "juki-link" // JukiLinkServer, zone lgwan
 	RoleJuki     = "juki"      // BusinessSubsystem and IdentityInfoDB, zone juki
 	RoleCALink   = "ca-link"   // CALinkServer, zone juki
+	RolePortal   = "portal"    // pages for everyone: the log, a certificate's status
+	RoleAgency   = "agency"    // the page on which an agency checks a signed application
+	RoleCouncil  = "council"   // the council's report
 )
 
 // Config is a role's configuration. Exactly the section of its role is given.
@@ -72,6 +75,7 @@ type Config struct {
 	CA      *CA      `yaml:"ca"`      //
 	Juki    *Juki    `yaml:"juki"`    //
 	Gateway *Gateway `yaml:"link"`    // juki-link, ca-link
+	Pages   *Pages   `yaml:"pages"`   // portal, agency, council
 
 	dir string // of the file
 }
@@ -166,15 +170,14 @@ func (c *Config) validate() error {
 	if err := address("listen", c.Listen); err != nil {
 		return err
 	}
-	link := c.Gateway != nil
-	sections := map[string]bool{RoleLedger: c.Ledger != nil, RoleWitness: c.Witness != nil, RoleCA: c.CA != nil, RoleJuki: c.Juki != nil, RoleJukiLink: link, RoleCALink: link}
-	if _, known := sections[c.Role]; !known {
+	section, known := sections[c.Role]
+	if !known {
 		return fmt.Errorf("role must be one of %s", strings.Join(slices.Sorted(maps.Keys(sections)), ", "))
 	}
-	isLink := func(role string) bool { return role == RoleJukiLink || role == RoleCALink }
-	for name, given := range sections {
-		if given != (name == c.Role || isLink(name) && isLink(c.Role)) {
-			return fmt.Errorf("role %s needs the section of its own, and no other", c.Role)
+	given := map[string]bool{RoleLedger: c.Ledger != nil, RoleWitness: c.Witness != nil, RoleCA: c.CA != nil, RoleJuki: c.Juki != nil, "link": c.Gateway != nil, "pages": c.Pages != nil}
+	for name, is := range given {
+		if is != (name == section) {
+			return fmt.Errorf("role %s needs the section %s, and no other", c.Role, section)
 		}
 	}
 	switch c.Role {
@@ -186,12 +189,18 @@ func (c *Config) validate() error {
 		return errors.Join(c.validateCA(), c.CA.validate())
 	case RoleJuki:
 		return errors.Join(c.validateJuki(), c.Juki.validate())
+	case RolePortal, RoleAgency, RoleCouncil:
+		return c.validatePages()
 	}
 	if c.Public != "" {
 		return errors.New("a link server has nothing public")
 	}
 	return errors.Join(address("metrics", c.Metrics), c.onlyZones(zone.Juki, zone.LGWAN), c.Gateway.validate())
 }
+
+// sections names the section of each role.
+var sections = map[string]string{RoleLedger: RoleLedger, RoleWitness: RoleWitness, RoleCA: RoleCA, RoleJuki: RoleJuki, RoleJukiLink: "link", RoleCALink: "link",
+	RolePortal: "pages", RoleAgency: "pages", RoleCouncil: "pages"}
 
 func (c *Config) validateWitness() error {
 	if c.Public != "" || c.Metrics != "" {

@@ -25,11 +25,7 @@ const witnessTimeout = 5 * time.Second
 // so that a restored backup can't sign back in time (promise P9).
 func (r *runner) openLedger(ctx context.Context) error {
 	l := r.cfg.Ledger
-	raw, err := readLimited(r.cfg.path(l.Policy), maxConfig)
-	if err != nil {
-		return say.New("serve.policy", "証人の方針のファイルを読めません。", "The witness policy can't be read.").Because(err)
-	}
-	policy, err := proof.ParsePolicy(raw)
+	policy, err := r.policy(l.Policy)
 	if err != nil {
 		return err
 	}
@@ -59,6 +55,15 @@ func (r *runner) openLedger(ctx context.Context) error {
 	r.closers = append(r.closers, engine.Close)
 	r.addresses["vkey"] = key.VKey()
 	return r.serveLedger(engine)
+}
+
+// policy reads a C2SP tlog-policy.
+func (r *runner) policy(path string) (*proof.Policy, error) {
+	raw, err := readLimited(r.cfg.path(path), maxConfig)
+	if err != nil {
+		return nil, say.New("serve.policy", "証人の方針のファイルを読めません。", "The witness policy can't be read.").Because(err)
+	}
+	return proof.ParsePolicy(raw)
 }
 
 func (r *runner) logKey() (*logkey.Key, error) {

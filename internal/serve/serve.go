@@ -69,6 +69,8 @@ func (r *runner) open(ctx context.Context) error {
 		return r.openJuki(ctx)
 	case RoleJukiLink, RoleCALink:
 		return r.openGateway()
+	case RolePortal, RoleAgency, RoleCouncil:
+		return r.openPages()
 	}
 	return r.openLedger(ctx)
 }
@@ -150,13 +152,9 @@ func (r *runner) openWitness() error {
 		return err
 	}
 	r.closers = append(r.closers, s.Close)
-	var conf *tls.Config
-	if r.cfg.TLS != nil {
-		cert, err := r.certificate()
-		if err != nil {
-			return err
-		}
-		conf = &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{cert}}
+	conf, err := r.forEveryone()
+	if err != nil {
+		return err
 	}
 	m := newMetrics()
 	mux := http.NewServeMux()
@@ -164,6 +162,18 @@ func (r *runner) openWitness() error {
 	m.mount(mux, nil)
 	r.addresses["vkey"] = s.VKey()
 	return r.listen("witness", r.cfg.Listen, conf, mux)
+}
+
+// forEveryone is the TLS of a server that knows no clients; nil: plain HTTP.
+func (r *runner) forEveryone() (*tls.Config, error) {
+	if r.cfg.TLS == nil {
+		return nil, nil
+	}
+	cert, err := r.certificate()
+	if err != nil {
+		return nil, err
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{cert}}, nil
 }
 
 // edKey reads an Ed25519 key in PKCS #8. Its errors never show what was read.

@@ -33,37 +33,59 @@ var files embed.FS
 // maxUpload bounds a signed application that a page takes.
 const maxUpload = 256 << 10
 
-// Config is what the pages show.
+// Config is what the pages show. A server shows the pages that it is given the
+// material for, and no others.
 type Config struct {
-	Reader ledger.Reader
-	Policy *proof.Policy // whom the pages believe: log key, witnesses, quorum
-	// Check decides about a signed application as the agency would.
+	Portal *Portal // the log and certificates' statuses, / and /portal; nil: not here
+	// Check decides about a signed application as the agency would, /agency;
+	// nil: not here.
 	Check  func(ctx context.Context, raw []byte) (*agency.Result, error)
-	Report func() ([]byte, error) // report.html; an error: no report yet
-	Now    func() time.Time
+	Report func() ([]byte, error) // report.html, /council; nil: not here; an error: no report yet
+	Demo   bool                   // says below each page that nothing here is real
+}
+
+// Portal is where its pages read, and whom they believe.
+type Portal struct {
+	Reader ledger.Reader
+	Policy *proof.Policy // log key, witnesses, quorum
+	Log    string        // address of the log's public side, for links; "": on this server
 }
 
 type pages struct {
 	Config
 	tmpl *template.Template
+	nav  []frame.Link
 }
 
-// Handler serves the pages at /, /portal, /agency and /council.
+// Handler serves the pages at /, /portal, /agency and /council, as far as c
+// gives what they need.
 func Handler(c Config) (http.Handler, error) {
-	if c.Reader == nil || c.Policy == nil || c.Check == nil || c.Report == nil || c.Now == nil {
-		return nil, errors.New("the pages need a reader, a policy, a check, a report and a clock")
+	if c.Portal == nil && c.Check == nil && c.Report == nil {
+		return nil, errors.New("there is nothing to show")
+	}
+	if c.Portal != nil && (c.Portal.Reader == nil || c.Portal.Policy == nil) {
+		return nil, errors.New("the portal needs a reader and a policy")
 	}
 	t, err := frame.Templates(files, "pages/*.html")
 	if err != nil {
 		return nil, err
 	}
-	p := &pages{c, t}
+	p := &pages{Config: c, tmpl: t}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", p.home)
-	mux.HandleFunc("GET /portal", p.portal)
-	mux.HandleFunc("GET /agency", p.agencyForm)
-	mux.HandleFunc("POST /agency", p.agencyCheck)
-	mux.HandleFunc("GET /council", p.council)
+	if c.Portal != nil {
+		p.nav = append(p.nav, nav[:2]...)
+		mux.HandleFunc("GET /{$}", p.home)
+		mux.HandleFunc("GET /portal", p.portal)
+	}
+	if c.Check != nil {
+		p.nav = append(p.nav, nav[2])
+		mux.HandleFunc("GET /agency", p.agencyForm)
+		mux.HandleFunc("POST /agency", p.agencyCheck)
+	}
+	if c.Report != nil {
+		p.nav = append(p.nav, nav[3])
+		mux.HandleFunc("GET /council", p.council)
+	}
 	return frame.Secured(mux), nil
 }
 
@@ -74,15 +96,23 @@ var nav = []frame.Link{
 	{Path: "/council", Text: say.Text{JA: "審議会の報告書", EN: "Council report"}},
 }
 
-var foot = say.Text{JA: "試験用の鍵で動くデモです。本番の証明書ではありません。登場する住民はすべて架空です。",
-	EN: "A demo with test keys. No certificate here is real, and all residents are invented."}
+var (
+	foot = say.Text{JA: "この画面は、公開されたログと証明だけから作られています。入力した内容は保存しません。",
+		EN: "This page is made of the public log and its proofs alone. Nothing that you enter is kept."}
+	footDemo = say.Text{JA: "試験用の鍵で動くデモです。本番の証明書ではありません。登場する住民はすべて架空です。",
+		EN: "A demo with test keys. No certificate here is real, and all residents are invented."}
+)
 
 func (p *pages) render(w http.ResponseWriter, r *http.Request, name string, title say.Text, data any, err error) {
-	l := frame.Lang(r)
-	frame.Render(w, p.tmpl, name, frame.View{Lang: l, Path: r.URL.Path, Title: title.In(l), Data: data, Nav: nav, Foot: foot}, err)
+	l, below := frame.Lang(r), foot
+	if p.Demo {
+		below = footDemo
+	}
+	frame.Render(w, p.tmpl, name, frame.View{Lang: l, Path: r.URL.Path, Title: title.In(l), Data: data, Nav: p.nav, Foot: below}, err)
 }
 
 type home struct {
+	Log       string // prefix of links
 	Origin    string
 	Size      uint64
 	Root      string
@@ -107,31 +137,45 @@ func (p *pages) home(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *pages) overview(ctx context.Context) (*home, error) {
-	raw, err := p.Reader.Checkpoint(ctx)
+	x := p.Portal
+	raw, err := x.Reader.Checkpoint(ctx)
 	if err != nil {
 		return nil, err
 	}
-	cp, err := p.Policy.VerifyCheckpoint(raw)
+	cp, err := x.Policy.VerifyCheckpoint(raw)
 	if err != nil {
 		return nil, err
 	}
-	d := &home{Origin: cp.Origin, Size: cp.Size, Root: entry.Digest(cp.Root).String(), Witnesses: cp.Cosigned}
+	d := &home{Log: x.Log, Origin: cp.Origin, Size: cp.Size, Root: entry.Digest(cp.Root).String(), Witnesses: cp.Cosigned}
 	from := uint64(0)
 	if cp.Size > latestRows {
 		from = cp.Size - latestRows
 	}
-	err = p.Reader.Entries(ctx, from, cp.Size, func(i uint64, b []byte) error {
-		e, err := entry.Parse(b)
-		if err != nil {
-			return err
-		}
-		if s, ok := e.Body.(*entry.StatusRoot); ok {
-			d.Status = *s
-		}
-		d.Latest = append([]row{{i, e.Body.Kind(), e.At, e.By}}, d.Latest...)
-		return nil
-	})
-	return d, err
+	err = x.Reader.Entries(ctx, from, cp.Size, d.add)
+	if say.Code(err) != "ledger.restricted" {
+		return d, err
+	}
+	// The log keeps most entries from the public. The last one under a
+	// checkpoint is always a status root, which everyone may read.
+	d.Latest = nil
+	b, err := x.Reader.Entry(ctx, cp.Size-1)
+	if err != nil {
+		return d, err
+	}
+	return d, d.add(cp.Size-1, b)
+}
+
+// add puts an entry on top.
+func (d *home) add(i uint64, b []byte) error {
+	e, err := entry.Parse(b)
+	if err != nil {
+		return err
+	}
+	if s, ok := e.Body.(*entry.StatusRoot); ok {
+		d.Status = *s
+	}
+	d.Latest = append([]row{{i, e.Body.Kind(), e.At, e.By}}, d.Latest...)
+	return nil
 }
 
 type portal struct {
@@ -160,7 +204,7 @@ func (p *pages) lookup(ctx context.Context, d *portal) error {
 		return say.New("portal.number", "発行順の番号を数字で入れてください。", "Give the certificate's ordinal as a number.").
 			Hint("カードと一緒に受け取った控えに書いてあります。", "It is on the slip that came with your card.")
 	}
-	s, err := p.Reader.Status(ctx, n)
+	s, err := p.Portal.Reader.Status(ctx, n)
 	if errors.Is(err, ledger.ErrNotFound) {
 		return say.New("portal.none", "その番号の証明書は、発行されていません。", "No certificate with this ordinal has been issued.").
 			Hint("発行されたばかりなら、少し待ってください。", "If it was issued just now, wait a moment.")
@@ -168,7 +212,7 @@ func (p *pages) lookup(ctx context.Context, d *portal) error {
 	if err != nil {
 		return err
 	}
-	res, err := p.Policy.VerifyStatus(s, nil)
+	res, err := p.Portal.Policy.VerifyStatus(s, nil)
 	if err != nil {
 		return err
 	}

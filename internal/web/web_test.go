@@ -60,7 +60,7 @@ func site(t *testing.T) http.Handler {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := web.Handler(web.Config{Reader: e, Policy: p, Now: time.Now,
+	h, err := web.Handler(web.Config{Portal: &web.Portal{Reader: e, Policy: p},
 		Check: func(_ context.Context, raw []byte) (*agency.Result, error) {
 			return agency.Verify(raw, agency.Trust{Policy: p}, time.Now()), nil
 		},

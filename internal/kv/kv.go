@@ -47,6 +47,7 @@ type Options struct {
 	FS         FS           // nil: the operating system's
 	CacheBytes int64        // block cache in bytes; 0: DefaultCacheBytes
 	MemTable   uint64       // write buffer in bytes; 0: 32 MiB
+	BlockBytes int          // what is read from disk at a time, in bytes; 0: Pebble's 4 KiB. Larger for what is read in order
 	ReadOnly   bool         // refuse writes; the directory must exist
 	Logger     *slog.Logger // nil: silent
 }
@@ -101,6 +102,7 @@ func Open(dir string, o Options) (*Store, error) {
 		if i < len(po.Levels)-1 {
 			po.Levels[i].Compression = func() *block.CompressionProfile { return block.NoCompression }
 		}
+		po.Levels[i].BlockSize = o.BlockBytes
 	}
 	db, err := openLocked(dir, po)
 	if err != nil {

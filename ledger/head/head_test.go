@@ -125,6 +125,10 @@ func TestEveryFlipIsNoticedOrHarmless(t *testing.T) {
 // what was acknowledged last, or what was being written.
 func TestCrashAtEveryWrite(t *testing.T) {
 	points := 0
+	swaps := 12
+	if testing.Short() {
+		swaps = 4
+	}
 	for _, keep := range []int{0, 10, 50, 100} {
 		for at := 0; ; at++ {
 			mem := kv.NewCrashableFS()
@@ -142,12 +146,16 @@ func TestCrashAtEveryWrite(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for i := range 4 {
+			for i := range swaps {
 				if clone == nil {
 					tried = fmt.Appendf(nil, "checkpoint %d", i)
 				}
 				next := fmt.Appendf(nil, "checkpoint %d", i)
-				if err := s.Swap(s.Get(), next); err != nil {
+				var tail []byte // every other one has one, over one block and more
+				if i%2 == 1 {
+					tail = bytes.Repeat([]byte{byte(i)}, i*3000)
+				}
+				if err := s.SwapTail(s.Get(), next, tail); err != nil {
 					t.Fatal(err)
 				}
 				if clone == nil {
@@ -166,9 +174,17 @@ func TestCrashAtEveryWrite(t *testing.T) {
 			if got := c.Get(); !bytes.Equal(got, acked) && !bytes.Equal(got, tried) {
 				t.Fatalf("%d%% kept, crash at %d: head is %q, acknowledged was %q", keep, at, got, acked)
 			}
+			if got, tail := c.Get(), c.Tail(); len(got) > 0 {
+				var i int
+				_, _ = fmt.Sscanf(string(got), "checkpoint %d", &i)
+				if want := bytes.Repeat([]byte{byte(i)}, i*3000); i%2 == 1 && !bytes.Equal(tail, want) || i%2 == 0 && tail != nil {
+					t.Fatalf("%d%% kept, crash at %d: the tail of head %d has %d bytes", keep, at, i, len(tail))
+				}
+			}
 			c.Close()
 		}
 	}
+	t.Logf("%d crash points of the head, 0 lost", points)
 	if points < 40 {
 		t.Errorf("only %d crash points", points)
 	}

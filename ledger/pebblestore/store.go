@@ -2,6 +2,7 @@ package pebblestore
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync"
@@ -187,7 +188,7 @@ func (s *Store) Leaf(tree int64, index uint64) ([]byte, error) {
 func (s *Store) Leaves(tree int64, from, to uint64, fn func(index uint64, value, hash []byte) error) error {
 	next := from
 	err := s.kv.Scan(leafKey(tree, from), leafKey(tree, to), func(k, v []byte) error {
-		if string(k) != string(leafKey(tree, next)) {
+		if len(k) != prefixSize+8 || binary.BigEndian.Uint64(k[prefixSize:]) != next {
 			return fmt.Errorf("leaf %d is missing", next)
 		}
 		value, hash, err := leafValue(v)

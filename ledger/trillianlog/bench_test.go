@@ -127,11 +127,18 @@ func BenchmarkFsck(b *testing.B) {
 	if s, err := strconv.ParseUint(os.Getenv("SUKASHI_FSCK_ENTRIES"), 10, 32); err == nil && s >= 2000 {
 		n = s / 2000 * 2000
 	}
-	for from := uint64(0); from < n; from += 2000 {
-		batch := make([][]byte, 2000)
-		for i := range batch {
-			batch[i] = benchEntry(b, entry.ByCouncil, from+uint64(i))
+	batches := make(chan [][]byte, 2) // made while others are appended
+	go func() {
+		defer close(batches)
+		for from := uint64(0); from < n; from += 2000 {
+			batch := make([][]byte, 2000)
+			for i := range batch {
+				batch[i] = benchEntry(b, entry.ByCouncil, from+uint64(i))
+			}
+			batches <- batch
 		}
+	}()
+	for batch := range batches {
 		if _, err := e.Append(ctx, batch...); err != nil {
 			b.Fatal(err)
 		}

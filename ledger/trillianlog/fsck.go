@@ -88,7 +88,7 @@ func Fsck(ctx context.Context, c FsckConfig) (*FsckReport, error) {
 	if c.Workers <= 0 {
 		c.Workers = runtime.GOMAXPROCS(0)
 	}
-	s, err := kv.Open(c.Dir, kv.Options{FS: c.FS, CacheBytes: c.CacheBytes, ReadOnly: !c.Repair})
+	s, err := kv.Open(c.Dir, kv.Options{FS: c.FS, CacheBytes: c.CacheBytes, BlockBytes: blockBytes, ReadOnly: !c.Repair})
 	if err != nil {
 		return nil, err
 	}

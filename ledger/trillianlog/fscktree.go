@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"sync"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -26,11 +25,18 @@ const chunkTiles = 64
 type chunkResult struct {
 	roots   []tlog.Hash            // of its full tiles
 	kept    map[uint64][]tlog.Hash // leaf hashes of tiles that a checkpoint cuts
-	writers map[string][]uint64    // indexes of each writer's entries, in order
-	numbers map[string]uint64      // the first of them
+	writers map[string]*written    // each writer's entries
+	newest  *written               // of the writer whose entry was seen last
 	bad     []badTile
 	found   []Finding
 	tiles   uint64
+}
+
+// written is what a part of the log holds of one writer.
+type written struct {
+	by      string
+	first   uint64   // number of the first entry
+	indexes []uint64 // of all, in order
 }
 
 // checkChunks hashes all entries, side by side, and compares them with the
@@ -77,7 +83,7 @@ func (f *fsck) checkChunks(ctx context.Context) error {
 
 func (c *chunkResult) check(f *fsck, from, to uint64, cut map[uint64]bool) error {
 	c.kept = map[uint64][]tlog.Hash{}
-	c.writers, c.numbers = map[string][]uint64{}, map[string]uint64{}
+	c.writers = map[string]*written{}
 	hashes := make([]tlog.Hash, 0, pebblestore.TileWidth)
 	flush := func(end uint64) error {
 		n := (end - 1) / pebblestore.TileWidth
@@ -126,26 +132,39 @@ func (c *chunkResult) number(i uint64, b []byte) {
 		c.found = append(c.found, finding("entry", 0, i, "記録の形式が正しくありません。", "The entry is malformed."))
 		return
 	}
-	if len(c.writers[by]) == 0 {
-		c.numbers[by] = seq
-	} else if want := c.numbers[by] + uint64(len(c.writers[by])); seq != want {
+	w := c.newest
+	if w == nil || w.by != string(by) {
+		if w = c.writers[string(by)]; w == nil {
+			w = &written{by: string(by), first: seq}
+			c.writers[w.by] = w
+		}
+		c.newest = w
+	}
+	if seq != w.first+uint64(len(w.indexes)) {
 		c.found = append(c.found, finding("entry", 0, i, "記録の順番が続いていません。", "The entry's sequence number doesn't follow."))
 	}
-	c.writers[by] = append(c.writers[by], i)
+	w.indexes = append(w.indexes, i)
 }
 
+// The fixed parts of the end of a canonical entry.
+var (
+	byMember   = []byte(`,"by":"`)
+	kindMember = []byte(`","kind":"`)
+	seqMember  = []byte(`","seq":`)
+	lastMember = fmt.Appendf(nil, `,"v":%d}`, entry.Version)
+)
+
 // tail reads by and seq from the end of a canonical entry, without parsing it
-// all: …,"by":"x","kind":"y","seq":7,"v":1}
-func tail(b []byte) (by string, seq uint64, ok bool) {
-	i := bytes.LastIndex(b, []byte(`,"by":"`))
+// all and without a copy: …,"by":"x","kind":"y","seq":7,"v":1}
+func tail(b []byte) (by []byte, seq uint64, ok bool) {
+	i := bytes.LastIndex(b, byMember)
 	if i < 0 {
-		return "", 0, false
+		return nil, 0, false
 	}
-	rest := string(b[i+len(`,"by":"`):])
-	by, rest, ok1 := strings.Cut(rest, `","kind":"`)
-	_, rest, ok2 := strings.Cut(rest, `","seq":`)
-	num, ok3 := strings.CutSuffix(rest, fmt.Sprintf(`,"v":%d}`, entry.Version))
-	seq, err := strconv.ParseUint(num, 10, 64)
+	by, rest, ok1 := bytes.Cut(b[i+len(byMember):], kindMember)
+	_, rest, ok2 := bytes.Cut(rest, seqMember)
+	num, ok3 := bytes.CutSuffix(rest, lastMember)
+	seq, err := strconv.ParseUint(string(num), 10, 64)
 	return by, seq, ok1 && ok2 && ok3 && err == nil
 }
 
@@ -243,13 +262,13 @@ func (f *fsck) checkIndex(ctx context.Context, sound bool) error {
 			var want []uint64
 			for i := range f.chunks {
 				c := &f.chunks[i]
-				if w := c.writers[by]; len(w) > 0 {
-					if c.numbers[by] != uint64(len(want)) {
+				if w := c.writers[by]; w != nil {
+					if w.first != uint64(len(want)) {
 						mu.Lock()
-						f.report.add("entry", 0, w[0], "記録の順番が続いていません。", "The entry's sequence number doesn't follow.")
+						f.report.add("entry", 0, w.indexes[0], "記録の順番が続いていません。", "The entry's sequence number doesn't follow.")
 						mu.Unlock()
 					}
-					want = append(want, w...)
+					want = append(want, w.indexes...)
 				}
 			}
 			wrong, err := f.wrongIndex(by, want)

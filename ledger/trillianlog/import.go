@@ -58,7 +58,7 @@ func Import(ctx context.Context, c ImportConfig, read func(func(index uint64, b 
 		return nil, errors.New("an import needs a store, a head outside it and a clock")
 	}
 	trillog.InitMetrics(nil)
-	k, err := kv.Open(c.Dir, kv.Options{FS: c.FS, CacheBytes: c.CacheBytes, Logger: c.Logger})
+	k, err := kv.Open(c.Dir, kv.Options{FS: c.FS, CacheBytes: c.CacheBytes, BlockBytes: blockBytes, Logger: c.Logger})
 	if err != nil {
 		return nil, err
 	}

@@ -31,6 +31,10 @@ type meta struct {
 
 var metaKey = pebblestore.UserKey(0, "meta")
 
+// blockBytes is the store's block: entries are read in order by checks, starts,
+// exports and bundles, some thirty of them at a time then.
+const blockBytes = 32 << 10
+
 // Open opens the log in cfg.Dir, or makes a new one with log.genesis as entry
 // 0. It refuses a store that is behind its head, differs from it, or was made
 // for another log, with a sentence that says what to do.
@@ -54,7 +58,7 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 }
 
 func openStore(ctx context.Context, cfg Config, l *sequence.Log) (*store, error) {
-	k, err := kv.Open(cfg.Dir, kv.Options{FS: cfg.FS, CacheBytes: cfg.CacheBytes, Logger: cfg.Logger})
+	k, err := kv.Open(cfg.Dir, kv.Options{FS: cfg.FS, CacheBytes: cfg.CacheBytes, BlockBytes: blockBytes, Logger: cfg.Logger})
 	if err != nil {
 		return nil, err
 	}

@@ -11,9 +11,9 @@ import (
 	"github.com/sukashi-project/sukashi/ledger/pebblestore"
 )
 
-// written is what an integration of g would store: the tiles with new hashes,
+// writtenBy is what an integration of g would store: the tiles with new hashes,
 // each as wide as the tree is then.
-func written(g *sequence.Growth, all []tlog.Hash) pebblestore.Written {
+func writtenBy(g *sequence.Growth, all []tlog.Hash) pebblestore.Written {
 	root := g.Root()
 	w := pebblestore.Written{Root: types.LogRootV1{TreeSize: g.New.Size, RootHash: root[:]}, Tiles: map[pebblestore.TileID][]byte{}}
 	level := all // complete nodes of tree level 8t
@@ -47,7 +47,7 @@ func TestSelfCheckSeesEveryNewHash(t *testing.T) {
 			old = old.Extend(all[:sizes[0]]).New
 		}
 		g := old.Extend(all[sizes[0]:sizes[1]])
-		w := written(g, all[:sizes[1]])
+		w := writtenBy(g, all[:sizes[1]])
 		if err := selfCheck(g, w); err != nil {
 			t.Fatalf("%v: what is right is refused: %v", sizes, err)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sukashi-project/sukashi/internal/servers"
 	"github.com/sukashi-project/sukashi/ledger/logtest"
+	"github.com/sukashi-project/sukashi/ledger/proof"
 	"github.com/sukashi-project/sukashi/ledger/trillianlog"
 )
 
@@ -32,11 +33,16 @@ func (p *place) Open(t testing.TB, s logtest.Settings) (logtest.Engine, error) {
 }
 
 func (p *place) config(t testing.TB, s logtest.Settings) Config {
-	signer, vkey := logtest.Key(t, s.Origin)
+	signer, vkey := s.Key(t)
 	return Config{Address: p.cluster.Address, MaxMessage: servers.MaxMessage, CatchUp: 20 * time.Second,
 		CacheDir: p.cache, HeadDir: filepath.Join(p.heads, s.Head), Origin: s.Origin, Signer: signer, VKey: vkey,
-		Now: logtest.Now, AdoptHead: s.Adopt, MaxBatch: s.MaxBatch, CacheBytes: 1 << 20,
+		Retired: s.Retired, Now: logtest.Now, AdoptHead: s.Adopt, MaxBatch: s.MaxBatch, CacheBytes: 1 << 20,
 		Logger: slog.New(slog.NewTextHandler(logWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))}
+}
+
+func (p *place) Rotate(t testing.TB, s logtest.Settings) ([]proof.LogKey, error) {
+	next, vkey := logtest.NextKey(t, s.Origin, len(s.Retired)+1)
+	return Rotate(ctx, p.config(t, s), next, vkey, logtest.Record)
 }
 
 // logWriter sends an engine's log to the test's, while the test runs.
@@ -63,14 +69,23 @@ func onPebble(t testing.TB) logtest.Place { return &pebble{t.TempDir(), t.TempDi
 // pebble is a log of the embedded engine.
 type pebble struct{ store, heads string }
 
+func (p *pebble) config(t testing.TB, s logtest.Settings) trillianlog.Config {
+	signer, vkey := s.Key(t)
+	return trillianlog.Config{Dir: p.store, HeadDir: filepath.Join(p.heads, s.Head), Origin: s.Origin, Signer: signer, VKey: vkey,
+		Retired: s.Retired, Now: logtest.Now, AdoptHead: s.Adopt, MaxBatch: s.MaxBatch, CacheBytes: 1 << 20}
+}
+
 func (p *pebble) Open(t testing.TB, s logtest.Settings) (logtest.Engine, error) {
-	signer, vkey := logtest.Key(t, s.Origin)
-	e, err := trillianlog.Open(ctx, trillianlog.Config{Dir: p.store, HeadDir: filepath.Join(p.heads, s.Head), Origin: s.Origin,
-		Signer: signer, VKey: vkey, Now: logtest.Now, AdoptHead: s.Adopt, MaxBatch: s.MaxBatch, CacheBytes: 1 << 20})
+	e, err := trillianlog.Open(ctx, p.config(t, s))
 	if err != nil {
 		return nil, err
 	}
 	return e, nil
+}
+
+func (p *pebble) Rotate(t testing.TB, s logtest.Settings) ([]proof.LogKey, error) {
+	next, vkey := logtest.NextKey(t, s.Origin, len(s.Retired)+1)
+	return trillianlog.Rotate(ctx, p.config(t, s), next, vkey, logtest.Record)
 }
 
 func (p *pebble) TakeHeads(from logtest.Place) { p.heads = from.(*pebble).heads }

@@ -43,6 +43,7 @@ type Config struct {
 	Cosign       func(ctx context.Context, checkpoint []byte, prove func(oldSize uint64) ([]tlog.Hash, error)) ([]byte, error)
 	CheckHead    func(ctx context.Context, size uint64, rootAt func(ctx context.Context, n uint64) (tlog.Hash, error)) error
 	AdoptHead    bool
+	rotatingTo   string // Rotate: the verifier key to come
 
 	FS         kv.FS        // of CacheDir and HeadDir; nil: the operating system's
 	CacheBytes int64        // block cache; 0: 64 MiB
@@ -104,7 +105,7 @@ func isLoopback(address string) bool {
 func (c *Config) common() sequence.Config {
 	return sequence.Config{HeadDir: c.HeadDir, Origin: c.Origin, Signer: c.Signer, VKey: c.VKey, Retired: c.Retired, Now: c.Now,
 		PublishEvery: c.PublishEvery, Cosign: c.Cosign, CheckHead: c.CheckHead, AdoptHead: c.AdoptHead,
-		Patient: true, MaxBatchBytes: int64(c.MaxMessage - messageRoom),
+		RotatingTo: c.rotatingTo, Patient: true, MaxBatchBytes: int64(c.MaxMessage - messageRoom),
 		FS: c.FS, Logger: c.Logger, MaxBatch: c.MaxBatch, QueueBytes: c.QueueBytes,
 		SnapshotEvery: c.SnapshotEvery}
 }

@@ -21,6 +21,7 @@ import (
 
 	"github.com/sukashi-project/sukashi/ledger"
 	"github.com/sukashi-project/sukashi/ledger/clusterlog"
+	"github.com/sukashi-project/sukashi/ledger/entry"
 	"github.com/sukashi-project/sukashi/ledger/proof"
 	"github.com/sukashi-project/sukashi/ledger/publish"
 	"github.com/sukashi-project/sukashi/ledger/trillianlog"
@@ -82,14 +83,33 @@ func Open(ctx context.Context, c Config) (Log, error) {
 		return nil, err
 	}
 	if c.Dir != "" {
-		return orNil(trillianlog.Open(ctx, trillianlog.Config{Dir: c.Dir, HeadDir: c.HeadDir, Origin: c.Origin, Signer: c.Signer,
-			VKey: c.VKey, Retired: c.Retired, Now: c.Now, PublishEvery: c.PublishEvery, Cosign: c.Cosign, CheckHead: c.CheckHead,
-			AdoptHead: c.AdoptHead, Logger: c.Logger}))
+		return orNil(trillianlog.Open(ctx, c.onDisk()))
 	}
+	return orNil(clusterlog.Open(ctx, c.onCluster()))
+}
+
+// Rotate goes over from the log's key to the next one, see trillianlog.Rotate.
+func Rotate(ctx context.Context, c Config, next note.Signer, nextVKey string, record entry.Digest) ([]proof.LogKey, error) {
+	if err := c.validate(); err != nil {
+		return nil, err
+	}
+	if c.Dir != "" {
+		return trillianlog.Rotate(ctx, c.onDisk(), next, nextVKey, record)
+	}
+	return clusterlog.Rotate(ctx, c.onCluster(), next, nextVKey, record)
+}
+
+func (c *Config) onDisk() trillianlog.Config {
+	return trillianlog.Config{Dir: c.Dir, HeadDir: c.HeadDir, Origin: c.Origin, Signer: c.Signer,
+		VKey: c.VKey, Retired: c.Retired, Now: c.Now, PublishEvery: c.PublishEvery, Cosign: c.Cosign, CheckHead: c.CheckHead,
+		AdoptHead: c.AdoptHead, Logger: c.Logger}
+}
+
+func (c *Config) onCluster() clusterlog.Config {
 	k := c.cluster()
 	k.Origin, k.Signer, k.VKey, k.Retired, k.Now = c.Origin, c.Signer, c.VKey, c.Retired, c.Now
 	k.PublishEvery, k.Cosign, k.CheckHead, k.AdoptHead, k.Logger = c.PublishEvery, c.Cosign, c.CheckHead, c.AdoptHead, c.Logger
-	return orNil(clusterlog.Open(ctx, k))
+	return k
 }
 
 func (p *Place) cluster() clusterlog.Config {

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"io"
 	"testing"
 	"time"
 
@@ -33,10 +34,20 @@ func (s *seeded) Read(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// Key returns a log key that is the same in every run.
+// Key is a log's first key, the same at every call.
 func Key(t testing.TB, name string) (note.Signer, string) {
 	t.Helper()
-	skey, vkey, err := note.GenerateKey(&seeded{}, name)
+	return NextKey(t, name, 0)
+}
+
+// NextKey is the log's key after n rotations.
+func NextKey(t testing.TB, name string, n int) (note.Signer, string) {
+	t.Helper()
+	random := &seeded{}
+	if _, err := io.CopyN(io.Discard, random, int64(n)*64); err != nil {
+		t.Fatal(err)
+	}
+	skey, vkey, err := note.GenerateKey(random, name)
 	if err != nil {
 		t.Fatal(err)
 	}

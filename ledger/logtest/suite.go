@@ -4,6 +4,7 @@ import (
 	"context"
 	"testing"
 
+	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/sukashi-project/sukashi/ledger"
@@ -28,18 +29,29 @@ type Engine interface {
 	Close() error
 }
 
-// Settings of one start of a log. The key is Key(t, Origin) and the clock Now.
+// Settings of one start of a log. The key is NextKey(t, Origin, len(Retired))
+// and the clock Now.
 type Settings struct {
 	Origin   string // the log's name
 	Head     string // names one of the place's heads
 	Adopt    bool   // adopt the store as head
 	MaxBatch int    // 0: the engine's
+	Retired  []proof.LogKey
+}
+
+// Key is the key that the settings mean.
+func (s Settings) Key(t testing.TB) (note.Signer, string) {
+	t.Helper()
+	return NextKey(t, s.Origin, len(s.Retired))
 }
 
 // Place is where one log is kept. Open starts it; Open again, after Close,
 // starts the same log.
 type Place interface {
 	Open(t testing.TB, s Settings) (Engine, error)
+	// Rotate goes over from the settings' key to the next one and returns the
+	// retired keys.
+	Rotate(t testing.TB, s Settings) ([]proof.LogKey, error)
 	// TakeHeads makes the place use another place's heads.
 	TakeHeads(from Place)
 }
@@ -64,6 +76,7 @@ func Run(t *testing.T, make Maker) {
 		{"head", testHead},
 		{"behind", testBehind},
 		{"forked", testForked},
+		{"rotation", testRotation},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, make) })
 	}

@@ -222,6 +222,9 @@ func (l *Log) begin(ctx context.Context) error {
 		}
 	}
 	if s, ok := l.store.(interface{ Doubtful() bool }); ok && s.Doubtful() {
+		if rotating, err := l.inRotation(ctx); err != nil || rotating {
+			return err
+		}
 		l.pubMu.Lock()
 		defer l.pubMu.Unlock()
 		_, err := l.candidate(ctx)

@@ -132,6 +132,17 @@ func (l *Log) checkKeys(ctx context.Context, root Root) error {
 	return nil
 }
 
+// inRotation tells whether the log ends with the rotation that is to be ended:
+// its entries were written together by its only user, so that nothing else can
+// be on the way, and nothing may come after them under the old key.
+func (l *Log) inRotation(ctx context.Context) (bool, error) {
+	if l.cfg.RotatingTo == "" {
+		return false, nil
+	}
+	_, next, ok, err := l.rotationAt(ctx, l.edge.Size)
+	return ok && next == l.cfg.rotatingTo, err
+}
+
 // checkAdopted looks through a log that has lost its head for the retirement of
 // the key that is to sign it: nothing else would tell then.
 func (l *Log) checkAdopted(ctx context.Context, root Root) error {
@@ -186,7 +197,8 @@ func (l *Log) Rotate(ctx context.Context, next note.Signer, nextVKey string, rec
 	if err := l.head.Swap(tip.checkpoint, signed); err != nil {
 		return 0, l.fail(err)
 	}
-	l.fail(ledger.ErrClosed) // the old key signs nothing more
+	// The old key signs nothing more.
+	l.broken.CompareAndSwap(nil, &failure{ledger.ErrBroken.Because(ledger.ErrClosed)})
 	return tip.size, nil
 }
 

@@ -2,20 +2,16 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/base64"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sukashi-project/sukashi/internal/say"
-	"github.com/sukashi-project/sukashi/ledger/entry"
-	"github.com/sukashi-project/sukashi/ledger/logkey"
 	"github.com/sukashi-project/sukashi/ledger/proof"
 	"github.com/sukashi-project/sukashi/ledger/publish"
 	"github.com/sukashi-project/sukashi/ledger/trillianlog"
@@ -235,62 +231,4 @@ func newLedgerImport(a *app) *cobra.Command {
 	at.flags(cmd)
 	cmd.Flags().StringVar(&policyFile, "policy", "", "信頼方針ファイル（証人の署名も確かめる） / trust policy, to check the witnesses too")
 	return cmd
-}
-
-func newLedgerRotate(a *app) *cobra.Command {
-	var at places
-	var keyFile, newKey string
-	cmd := &cobra.Command{
-		Use:   "rotate-key DIR",
-		Short: "ログの署名鍵を交替する / go over to a new log key",
-		Long: a.text("ログは止めておいてください。先に、証人に新しい鍵を知らせてください（--new-key のファイルがなければ作ります）。中断しても、もう一度実行すれば終わります。終わると、配るべき方針の行を表示します。",
-			"The log must not be running. Tell the witnesses the new key first (it is made if --new-key names no file yet). After an interruption, run it again. It ends with the policy lines to hand out."),
-		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			at.in(args[0])
-			keys, err := readKeys(at.keys)
-			if err != nil {
-				return err
-			}
-			old, err := logkey.OpenFile(keyFile)
-			if err != nil {
-				return err
-			}
-			next, err := logkey.OpenFile(newKey)
-			if _, missing := os.Stat(newKey); os.IsNotExist(missing) {
-				next, err = logkey.CreateFile(newKey, old.Name(), rand.Reader)
-			}
-			if err != nil {
-				return err
-			}
-			last := len(keys) - 1
-			text := "sukashi log key rotation\n" + old.VKey() + "\n" + next.VKey() + "\n"
-			retired, err := trillianlog.Rotate(cmd.Context(), trillianlog.Config{Dir: at.store, HeadDir: at.head, Origin: old.Name(), Signer: old, VKey: old.VKey(),
-				Retired: slices.Clone(keys[:last]), Now: time.Now}, next, next.VKey(), entry.Sum([]byte(text)))
-			if err != nil {
-				return err
-			}
-			return printKeys(cmd, append(retired, proof.LogKey{VKey: next.VKey()}))
-		},
-	}
-	at.flags(cmd)
-	cmd.Flags().StringVar(&keyFile, "key-file", "", "いまのログの鍵ファイル / the log's present key file")
-	cmd.Flags().StringVar(&newKey, "new-key", "", "新しい鍵ファイル / the new key file")
-	_ = cmd.MarkFlagRequired("key-file")
-	_ = cmd.MarkFlagRequired("new-key")
-	return cmd
-}
-
-// printKeys prints a log's keys as a trust policy without witnesses, which is
-// also what --keys takes.
-func printKeys(cmd *cobra.Command, keys []proof.LogKey) error {
-	w := cmd.OutOrStdout()
-	for _, k := range keys {
-		fmt.Fprintln(w, "log "+k.VKey)
-		if k.Until > 0 {
-			fmt.Fprintln(w, proof.UntilLine(k.VKey, k.Until))
-		}
-	}
-	_, err := fmt.Fprintln(w, "quorum none")
-	return err
 }

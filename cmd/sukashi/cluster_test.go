@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/sukashi-project/sukashi/internal/servers"
-	"github.com/sukashi-project/sukashi/internal/token/tokentest"
 	"github.com/sukashi-project/sukashi/ledger/engine"
 	"github.com/sukashi-project/sukashi/ledger/entry"
 	"github.com/sukashi-project/sukashi/ledger/logkey"
@@ -234,21 +233,41 @@ func TestMigrateRefusals(t *testing.T) {
 	}
 }
 
+const softHSM, softPIN = "/usr/lib/softhsm/libsofthsm2.so", "1234" // Debian's softhsm2
+
+// softToken makes a software token with the label log for this process and its
+// children. (internal/token has a helper; commands don't import it.)
+func softToken(t *testing.T) {
+	t.Helper()
+	dir := t.TempDir()
+	conf := filepath.Join(dir, "softhsm2.conf")
+	if err := os.WriteFile(conf, []byte("directories.tokendir = "+dir+"\nobjectstore.backend = file\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("SOFTHSM2_CONF", conf)
+	if _, err := os.Stat(softHSM); err != nil {
+		t.Skip("skipped: softhsm2 is not installed")
+	}
+	if out, err := exec.Command("softhsm2-util", "--init-token", "--free", "--label", "log", "--pin", softPIN, "--so-pin", "5678").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+}
+
 // TestRotateKeyOnTokens goes from a key in a file to one on a token, and from
 // there to the next one on it.
 func TestRotateKeyOnTokens(t *testing.T) {
-	tokentest.SoftHSM(t, "log")
+	softToken(t)
 	l := newCLILog(t)
 	p := engine.Place{Dir: filepath.Join(l.dir, "store"), HeadDir: filepath.Join(l.dir, "head")}
 	add(t, l.open(t, p), 0, 3)
 	pin := filepath.Join(l.dir, "pin")
-	if err := os.WriteFile(pin, []byte(tokentest.PIN+"\n"), 0o644); err != nil {
+	if err := os.WriteFile(pin, []byte(softPIN+"\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	rotate := func(more ...string) (string, string, error) {
 		return says(append([]string{"ledger", "rotate-key", l.dir, "--lang", "en", "--store", p.Dir, "--head", p.HeadDir, "--keys", l.keys}, more...)...)
 	}
-	first := "module=" + tokentest.Library + ",token=log,label=sukashi-log-1,pin=" + pin
+	first := "module=" + softHSM + ",token=log,label=sukashi-log-1,pin=" + pin
 	toFirst := []string{"--key-file", filepath.Join(l.dir, "log.key"), "--new-token-key", first}
 	toSecond := []string{"--token-key", first, "--new-token-key", "label=sukashi-log-2"}
 	refused := func(want string, more ...string) {
@@ -285,7 +304,7 @@ func TestRotateKeyOnTokens(t *testing.T) {
 	if err != nil || len(keys) != 3 || keys[0].VKey != l.key.VKey() {
 		t.Fatalf("keys %v, %v", keys, err)
 	}
-	k, err := logkey.OpenModule(logkey.OnToken{Module: tokentest.Library, Token: "log", Label: "sukashi-log-2", PIN: tokentest.PIN}, logtest.Origin)
+	k, err := logkey.OpenModule(logkey.OnToken{Module: softHSM, Token: "log", Label: "sukashi-log-2", PIN: softPIN}, logtest.Origin)
 	if err != nil {
 		t.Fatal(err)
 	}

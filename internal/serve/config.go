@@ -18,7 +18,7 @@
 //	  key: ledger.key
 //	  roots: {juki: juki.pem, lgwan: lgwan.pem, open: open.pem}
 //	ledger:
-//	  dir: store
+//	  dir: store                # or cluster: {address: …, roots: ca.pem, cache: DIR}
 //	  head: /other/disk/head    # never inside dir
 //	  origin: log.example/jpki/1
 //	  key: {file: log.key}      # or {module: …, token: …, label: …, pin: FILE}
@@ -89,7 +89,8 @@ type TLS struct {
 
 // Ledger is the role ledger.
 type Ledger struct {
-	Dir     string   `yaml:"dir"`     // the store
+	Dir     string   `yaml:"dir"`     // the store; or
+	Cluster *Cluster `yaml:"cluster"` // Trillian's servers
 	Head    string   `yaml:"head"`    // the head store, outside dir
 	Origin  string   `yaml:"origin"`  // the log's name in checkpoints
 	Key     Key      `yaml:"key"`     // the log's key
@@ -235,10 +236,13 @@ func (c *Config) validateLedger() error {
 }
 
 func (l *Ledger) validate(c *Config) error {
-	if l.Dir == "" || l.Head == "" || l.Origin == "" || l.Policy == "" {
-		return errors.New("ledger needs dir, head, origin and policy")
+	if l.Head == "" || l.Origin == "" || l.Policy == "" {
+		return errors.New("ledger needs head, origin and policy")
 	}
-	if rel, err := filepath.Rel(c.path(l.Dir), c.path(l.Head)); err == nil && (rel == "." || filepath.IsLocal(rel)) {
+	if err := l.validatePlace(); err != nil {
+		return err
+	}
+	if rel, err := filepath.Rel(c.path(l.folder()), c.path(l.Head)); err == nil && (rel == "." || filepath.IsLocal(rel)) {
 		return errors.New("the head must not be in the store's directory: what takes the store back would take it too")
 	}
 	if err := l.Key.validate(); err != nil {

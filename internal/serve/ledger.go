@@ -9,11 +9,11 @@ import (
 
 	"github.com/sukashi-project/sukashi/internal/say"
 	"github.com/sukashi-project/sukashi/internal/zone"
+	"github.com/sukashi-project/sukashi/ledger/engine"
 	"github.com/sukashi-project/sukashi/ledger/entry"
 	"github.com/sukashi-project/sukashi/ledger/logkey"
 	"github.com/sukashi-project/sukashi/ledger/proof"
 	"github.com/sukashi-project/sukashi/ledger/publish"
-	"github.com/sukashi-project/sukashi/ledger/trillianlog"
 	"github.com/sukashi-project/sukashi/ledger/witness"
 )
 
@@ -47,14 +47,18 @@ func (r *runner) openLedger(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	engine, err := trillianlog.Open(ctx, trillianlog.Config{Dir: r.cfg.path(l.Dir), HeadDir: r.cfg.path(l.Head), Origin: l.Origin,
-		Signer: key, VKey: key.VKey(), Retired: keys[:len(keys)-1], Now: time.Now, PublishEvery: every, Cosign: client.Cosign, CheckHead: client.CheckHead, Logger: r.log})
+	place, err := l.place(r.cfg)
 	if err != nil {
 		return err
 	}
-	r.closers = append(r.closers, engine.Close)
+	log, err := engine.Open(ctx, engine.Config{Place: place, Origin: l.Origin, Signer: key, VKey: key.VKey(), Retired: keys[:len(keys)-1],
+		Now: time.Now, PublishEvery: every, Cosign: client.Cosign, CheckHead: client.CheckHead, Logger: r.log})
+	if err != nil {
+		return err
+	}
+	r.closers = append(r.closers, log.Close)
 	r.addresses["vkey"] = key.VKey()
-	return r.serveLedger(engine)
+	return r.serveLedger(log)
 }
 
 // policy reads a C2SP tlog-policy.
@@ -80,7 +84,7 @@ func (r *runner) logKey() (*logkey.Key, error) {
 
 // serveLedger opens the two listeners: appends for the writers that the
 // configuration names, reads for everyone.
-func (r *runner) serveLedger(engine *trillianlog.Engine) error {
+func (r *runner) serveLedger(log engine.Log) error {
 	l := r.cfg.Ledger
 	var peers zone.Peers
 	for z, path := range r.cfg.TLS.Roots {
@@ -108,22 +112,22 @@ func (r *runner) serveLedger(engine *trillianlog.Engine) error {
 	restrict := l.restriction(peers)
 	m := newMetrics()
 	m.gauge("sukashi_ledger_entries", "Entries in the log.", func() float64 {
-		n, err := engine.Size(context.Background())
+		n, err := log.Size(context.Background())
 		if err != nil {
 			return -1
 		}
 		return float64(n)
 	})
-	m.gauge("sukashi_ledger_published_entries", "Entries under the newest published checkpoint.", func() float64 { return float64(engine.PublishedSize()) })
+	m.gauge("sukashi_ledger_published_entries", "Entries under the newest published checkpoint.", func() float64 { return float64(log.PublishedSize()) })
 
-	write := publish.Handler(publish.Config{Source: engine, Log: engine, Authorize: authorize, Restrict: restrict, EntriesPerSecond: l.EntriesPerSecond, Logger: r.log})
+	write := publish.Handler(publish.Config{Source: log, Log: log, Authorize: authorize, Restrict: restrict, EntriesPerSecond: l.EntriesPerSecond, Logger: r.log})
 	if err := r.listen("append", r.cfg.Listen, peers.Server(cert), m.count("append", write)); err != nil {
 		return err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/", m.count("read", publish.Handler(publish.Config{Source: engine, Restrict: restrict, Logger: r.log})))
+	mux.Handle("/", m.count("read", publish.Handler(publish.Config{Source: log, Restrict: restrict, Logger: r.log})))
 	m.mount(mux, func(ctx context.Context) error {
-		_, err := engine.Checkpoint(ctx)
+		_, err := log.Checkpoint(ctx)
 		if err != nil {
 			r.log.Error("the newest checkpoint can't be shown", "error", err.Error())
 		}

@@ -132,3 +132,7 @@ func (f *wrappedFile) SyncTo(n int64) (full bool, err error) {
 	err = hooked(f.before, "sync-to", func() error { full, err = f.File.SyncTo(n); return err })
 	return full, err
 }
+
+// Preallocate implements vfs.File. It does nothing: room that is kept for later
+// holds nothing, and a disk in memory would write it full of zeroes.
+func (f *wrappedFile) Preallocate(int64, int64) error { return nil }

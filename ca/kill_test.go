@@ -104,6 +104,7 @@ type killWorld struct {
 	tally *killTally
 
 	run     int
+	broken  bool              // a process ended otherwise than killed: nothing after it tells anything
 	issued  map[uint64]string // digest of an acknowledged certificate by ordinal
 	revoked map[uint64]bool   // acknowledged
 }
@@ -160,7 +161,7 @@ func memoryDir(t testing.TB) string {
 func (k *killWorld) live() {
 	steps := map[string]int{}
 	for range 2 { // not killed: how many steps each phase has, with a process before it
-		if k.child("", 0, steps) {
+		if k.child("", 0, steps); k.broken {
 			return
 		}
 	}
@@ -180,7 +181,9 @@ func (k *killWorld) live() {
 		}
 		for _, p := range killPhases {
 			if at < steps[p] {
-				k.child(p, at+1, nil)
+				if k.child(p, at+1, nil); k.broken {
+					return
+				}
 				break
 			}
 			at -= steps[p]
@@ -190,7 +193,7 @@ func (k *killWorld) live() {
 
 // child runs one process that kills itself at the at-th step of a phase, or at
 // the first step of a later phase, and reads what it acknowledges.
-func (k *killWorld) child(phase string, at int, steps map[string]int) (dead bool) {
+func (k *killWorld) child(phase string, at int, steps map[string]int) {
 	k.run++
 	cmd := exec.Command(os.Args[0], "-test.run=^TestKillChild$")
 	var errs bytes.Buffer
@@ -198,7 +201,8 @@ func (k *killWorld) child(phase string, at int, steps map[string]int) (dead bool
 	conf, err := k.plugIn()
 	if err != nil {
 		k.t.Error(err)
-		return true
+		k.broken = true
+		return
 	}
 	cmd.Env = append(os.Environ(), "GOGC=off", "SOFTHSM2_CONF="+conf, "SUKASHI_KILL_DIR="+k.dir, fmt.Sprintf("SUKASHI_KILL_AT=%s %d %d %s", k.label, k.run, at, phase))
 	out, err := cmd.StdoutPipe()
@@ -207,7 +211,8 @@ func (k *killWorld) child(phase string, at int, steps map[string]int) (dead bool
 	}
 	if err != nil {
 		k.t.Error(err)
-		return true
+		k.broken = true
+		return
 	}
 	var rest strings.Builder
 	var where string
@@ -238,14 +243,13 @@ func (k *killWorld) child(phase string, at int, steps map[string]int) (dead bool
 	if errors.As(err, &exit) {
 		if ws, ok := exit.Sys().(syscall.WaitStatus); ok && ws.Signaled() && ws.Signal() == syscall.SIGKILL && where != "" {
 			k.tally.add(where)
-			return true
+			return
 		}
 	}
 	if err != nil {
 		k.t.Errorf("run %d, %s %d: %v\n%s%s", k.run, phase, at, err, rest.String(), errs.String())
-		return true
+		k.broken = true
 	}
-	return false
 }
 
 func scan(line, format string, into ...any) bool {

@@ -19,9 +19,9 @@ import (
 
 	"github.com/sukashi-project/sukashi/ca/counter"
 	"github.com/sukashi-project/sukashi/ca/keystore"
+	"github.com/sukashi-project/sukashi/ca/keystore/keystoretest"
 	"github.com/sukashi-project/sukashi/ca/registry"
 	"github.com/sukashi-project/sukashi/internal/kv"
-	"github.com/sukashi-project/sukashi/internal/token/tokentest"
 	"github.com/sukashi-project/sukashi/ledger"
 	"github.com/sukashi-project/sukashi/ledger/entry"
 	"github.com/sukashi-project/sukashi/ledger/proof"
@@ -94,11 +94,9 @@ func TestKillChild(t *testing.T) {
 	if dir == "" || !scan(os.Getenv("SUKASHI_KILL_AT")+" -", "%s %d %d %s", &label, &k.run, &k.at, &k.until) {
 		t.Skip("skipped: runs only in the processes that TestKills starts")
 	}
-	mod, err := keystore.OpenModule(tokentest.Library, "")
-	must(t, err)
 	k.enter("start")
 	memory := rememberedDecisions(t, dir)
-	w := attachWorld(t, dir, attached{run: k.run, token: keystore.Token{Module: mod, Label: killToken, PIN: tokentest.PIN}, label: label, steps: k, decider: memory})
+	w := attachWorld(t, dir, attached{run: k.run, token: keystoretest.Existing(t, killToken), label: label, steps: k, decider: memory})
 	k.enter("again")
 	w.redeliver()
 	k.enter("issue")

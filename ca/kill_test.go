@@ -275,7 +275,7 @@ func (k *killWorld) settle() {
 			t.Errorf("certificate %d: an acknowledged revocation got lost: %v", o, err)
 		}
 	}
-	if len(k.issued) < k.kills/4 || len(k.revoked) < k.kills/4 {
+	if len(k.issued) < k.kills/8 || len(k.revoked) < k.kills/8 {
 		t.Errorf("only %d certificates and %d revocations were acknowledged", len(k.issued), len(k.revoked))
 	}
 	must(t, w.ca.Close())

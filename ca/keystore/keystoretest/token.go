@@ -27,3 +27,14 @@ func Tokens(t testing.TB, labels ...string) []token.Token {
 	}
 	return out
 }
+
+// Existing opens a token of the SoftHSM that SOFTHSM2_CONF names, in a process
+// that a test with Tokens has started.
+func Existing(t testing.TB, label string) token.Token {
+	t.Helper()
+	mod, err := token.OpenModule(tokentest.Library, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token.Token{Module: mod, Label: label, PIN: tokentest.PIN}
+}

@@ -130,6 +130,8 @@ type Authority struct {
 	stateAt     uint64            // log size of the newest snapshot of state
 	crlMu       sync.Mutex        // one publication of lists at a time
 	stop        context.CancelFunc
+	alarms      listAlarms
+	newest      sync.Map // ListState by row: the newest list of each partition
 
 	revMu sync.Mutex // one revocation, notice or list at a time
 	// Guarded by revMu.
@@ -194,13 +196,14 @@ func Open(ctx context.Context, cfg Config) (*Authority, error) {
 	a.restoreState(ctx)
 	following, stop := context.WithCancel(context.WithoutCancel(ctx))
 	a.stop = stop
-	a.loop.Add(3)
+	a.loop.Add(4)
 	go a.sequence()
 	for range signers {
 		a.signers.Go(func() { a.signing(context.Background()) })
 	}
 	go a.storing()
 	go a.closing(context.Background())
+	go a.watchLists(following)
 	go a.follow(following)
 	go a.shredding(following)
 	a.shredSoon()

@@ -243,6 +243,7 @@ func (a *Authority) signCRL(ctx context.Context, g *generation, l *revocation.Li
 	if err := a.reg.SetCRL(row, registry.Synced); err != nil {
 		return PublishedCRL{}, err
 	}
+	a.noteList(g, l.Partition, row)
 	return PublishedCRL{Issuer: g.issuer.Key, Partition: l.Partition, Number: l.Number, Covers: l.Covers, Entries: l.Entries, Index: logged.Index,
 		DER: der, ThisUpdate: l.ThisUpdate, NextUpdate: l.NextUpdate}, nil
 }

@@ -104,6 +104,8 @@ type worldOptions struct {
 	mode string
 	disk bool   // real files instead of a file system in memory
 	dir  string // for all files; "": a temporary one
+	// refresh is how old a checkpoint becomes without news.
+	refresh time.Duration
 	// saved keeps what attachWorld needs.
 	saved bool
 	// token makes the issuer key on a token; nil: a software key.
@@ -128,7 +130,7 @@ func newWorld(t testing.TB, o worldOptions) *world {
 	signer, err := note.NewSigner(skey)
 	must(t, err)
 	w.logConf = trillianlog.Config{Dir: "/ledger", HeadDir: "/head", Origin: "log.test/1", Signer: signer, VKey: vkey,
-		Now: w.clock.now, CacheBytes: 1 << 20}
+		Now: w.clock.now, CacheBytes: 1 << 20, RefreshEvery: o.refresh}
 	if o.disk {
 		w.logConf.CacheBytes = 0
 	}

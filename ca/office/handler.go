@@ -74,6 +74,10 @@ func (o *office) propose(w http.ResponseWriter, r *http.Request, by Officer, rol
 		problem.Write(w, r, ca.StatusOf(err), err)
 		return
 	}
+	if err := o.keep(p); err != nil {
+		problem.Write(w, r, http.StatusInternalServerError, err)
+		return
+	}
 	o.open[p.id] = p
 	answer(w, http.StatusCreated, p.public())
 }
@@ -87,7 +91,7 @@ func (o *office) sweep(ctx context.Context) {
 			continue
 		}
 		// Not logged now: the next caller tries again. It can't be approved any more.
-		if o.record(ctx, entry.PhaseExpired, p.wish.Act, p.by, p.digest) == nil {
+		if o.end(ctx, entry.PhaseExpired, p.by, p) == nil {
 			delete(o.open, id)
 		}
 	}
@@ -145,11 +149,23 @@ func (o *office) take(r *http.Request, phase string, by Officer, role Role) (*pr
 	if phase == entry.PhaseWithdrawn && !same {
 		return nil, http.StatusForbidden, errForbidden
 	}
-	if err := o.record(r.Context(), phase, p.wish.Act, by, p.digest); err != nil {
+	if err := o.end(r.Context(), phase, by, p); err != nil {
 		return nil, ca.StatusOf(err), err
 	}
 	delete(o.open, p.id)
 	return p, 0, nil
+}
+
+// end drops a proposal from what a restart finds, then logs its last phase. One
+// whose phase could not be logged is kept again. mu is held.
+func (o *office) end(ctx context.Context, phase string, by Officer, p *proposal) error {
+	if err := o.c.Proposals.DropProposal(p.id); err != nil {
+		return err
+	}
+	if err := o.record(ctx, phase, p.wish.Act, by, p.digest); err != nil {
+		return errors.Join(err, o.keep(p))
+	}
+	return nil
 }
 
 func (o *office) withdraw(w http.ResponseWriter, r *http.Request, by Officer, role Role) {

@@ -20,9 +20,10 @@
 // holds every route, request and answer to it. Errors are RFC 9457 problem
 // documents with stable codes, in Japanese and English.
 //
-// Open proposals are kept in memory, at most MaxOpen. A restart forgets them;
-// whoever proposed proposes again, and the log shows a proposal that came to
-// nothing.
+// Open proposals, at most MaxOpen, are kept in the registry, so that the second
+// officer may come after a restart. A proposal is kept after it was logged and
+// dropped before its approval, withdrawal or end is: a crash in between leaves
+// one in the log that came to nothing, never one that is carried out twice.
 package office
 
 import (
@@ -58,6 +59,7 @@ type Officer struct {
 // Config says who may call.
 type Config struct {
 	Authority *ca.Authority
+	Proposals Store // where open proposals are kept
 	// Identify says who sent a request, from the verified TLS chain.
 	Identify func(*http.Request) (Officer, bool)
 	// Roles is the allow-list: a name that is not in it may do nothing.
@@ -105,8 +107,8 @@ type office struct {
 
 // New returns the handler of the API.
 func New(c Config) (http.Handler, error) {
-	if c.Authority == nil || c.Identify == nil || c.Now == nil {
-		return nil, errors.New("the office needs an authority, a way to identify callers and a clock")
+	if c.Authority == nil || c.Proposals == nil || c.Identify == nil || c.Now == nil {
+		return nil, errors.New("the office needs an authority, a place for proposals, a way to identify callers and a clock")
 	}
 	for name, role := range c.Roles {
 		if role != Counter && role != Operator && role != Auditor || !isName(name) {
@@ -114,6 +116,9 @@ func New(c Config) (http.Handler, error) {
 		}
 	}
 	o := &office{c: c, open: map[string]*proposal{}}
+	if err := o.load(); err != nil {
+		return nil, err
+	}
 	r := mux.NewRouter()
 	any := []Role{Counter, Operator, Auditor}
 	r.Handle(PathOpenAPI, o.only(o.describe, any...)).Methods(http.MethodGet)

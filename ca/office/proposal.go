@@ -103,12 +103,18 @@ func newProposal(w Wish, by Officer, role Role, now time.Time) (*proposal, error
 	var id [16]byte
 	rand.Read(id[:])
 	p := &proposal{wish: w, id: hex.EncodeToString(id[:]), by: by, role: role, expires: now.Add(ProposalLife)}
+	var err error
+	p.digest, err = digestOf(p.id, w)
+	return p, err
+}
+
+// digestOf is what the log calls a proposal.
+func digestOf(id string, w Wish) (entry.Digest, error) {
 	b, err := json.Marshal(struct {
 		ID   string `json:"id"`
 		Wish Wish   `json:"wish"`
-	}{p.id, w})
-	p.digest = entry.Sum(b)
-	return p, err
+	}{id, w})
+	return entry.Sum(b), err
 }
 
 // Outcome is what an approved act did.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -51,7 +52,7 @@ func TestParseWish(t *testing.T) {
 // Every route is in the description (that every described operation is served,
 // the test of internal/world shows).
 func TestRoutesAreDescribed(t *testing.T) {
-	h, err := New(Config{Authority: new(ca.Authority), Identify: func(*http.Request) (Officer, bool) { return Officer{}, false }, Now: time.Now})
+	h, err := New(Config{Authority: new(ca.Authority), Proposals: nothing{}, Identify: func(*http.Request) (Officer, bool) { return Officer{}, false }, Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,6 +73,46 @@ func TestRoutesAreDescribed(t *testing.T) {
 		t.Errorf("%d routes, %v", n, err)
 	}
 }
+
+// nothing is an office's store in which nothing waits.
+type nothing struct{}
+
+func (nothing) SetProposal(string, []byte) error      { return nil }
+func (nothing) DropProposal(string) error             { return nil }
+func (nothing) Proposals() (map[string][]byte, error) { return nil, nil }
+
+// What is kept reads back as it was, and what was changed in the store does not.
+func TestKeptProposals(t *testing.T) {
+	w, err := parseWish([]byte(`{"act":"erase","basis":"retention-end","ordinals":[1,2],"v":1}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := newProposal(w, Officer{"ca-officer-1", entry.Sum([]byte("c"))}, Operator, time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := memory{}
+	o := &office{c: Config{Proposals: m}, open: map[string]*proposal{}}
+	if err := o.keep(p); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.load(); err != nil || !reflect.DeepEqual(o.open[p.id], p) {
+		t.Errorf("%+v, want %+v: %v", o.open[p.id], p, err)
+	}
+	good := string(m[p.id])
+	for _, r := range [][2]string{{"erase", "revoke"}, {`"operator"`, `"auditor"`}, {`"operator"`, `"counter"`}, {"ca-officer-1", ""}, {"[1,2]", "[2,1]"}, {"{", ""}} {
+		m[p.id] = []byte(strings.Replace(good, r[0], r[1], 1))
+		if err := o.load(); err == nil {
+			t.Errorf("%s reads", m[p.id])
+		}
+	}
+}
+
+type memory map[string][]byte
+
+func (m memory) SetProposal(id string, b []byte) error { m[id] = b; return nil }
+func (m memory) DropProposal(id string) error          { delete(m, id); return nil }
+func (m memory) Proposals() (map[string][]byte, error) { return m, nil }
 
 func FuzzParseWish(f *testing.F) {
 	f.Add([]byte(`{"act":"revoke","ground":"art9","ordinals":[5],"v":1}`))

@@ -50,7 +50,7 @@ func Office(c OfficeConfig) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	people, err := office.New(office.Config{Authority: c.Authority, Identify: officer(c.Own), Roles: c.Officers, Now: c.Now})
+	people, err := office.New(office.Config{Authority: c.Authority, Proposals: c.Authority, Identify: officer(c.Own), Roles: c.Officers, Now: c.Now})
 	if err != nil {
 		return nil, err
 	}

@@ -46,6 +46,12 @@ func (r *runner) openCA(ctx context.Context) error {
 		}
 		return -1
 	})
+	m.lists(func() ([]ca.ListState, error) {
+		if a := up.Load(); a != nil {
+			return a.Authority.ListStates()
+		}
+		return nil, errors.New("not active")
+	}, time.Now)
 	ops := http.NewServeMux()
 	m.mount(ops, func(ctx context.Context) error { return r.caHealth(ctx, up.Load(), log) })
 	if err := r.listen("metrics", r.cfg.Metrics, nil, ops); err != nil {
@@ -152,17 +158,10 @@ func (r *runner) caHealth(ctx context.Context, a *roles.CA, log *publish.Client)
 // fullList is the partition that every CA has from its start.
 const fullList = "full"
 
-// listsDue makes the revocation lists when the newest is old enough.
+// listsDue makes the revocation lists when one is missing or old enough.
 func (r *runner) listsDue(ctx context.Context, a *ca.Authority, every time.Duration) error {
-	l, err := a.CRL(fullList)
-	if err == nil && time.Since(l.ThisTime) < every {
-		return nil
-	}
-	if err != nil && !errors.Is(err, ca.ErrNotFound) {
-		return err
-	}
-	lists, err := a.PublishCRLs(ctx)
-	if err == nil {
+	lists, err := a.PublishDue(ctx, every)
+	if err == nil && len(lists) > 0 {
 		r.log.Info("revocation lists made", "lists", len(lists))
 	}
 	return err

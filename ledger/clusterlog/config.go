@@ -40,6 +40,7 @@ type Config struct {
 	Now      func() time.Time
 
 	PublishEvery time.Duration
+	RefreshEvery time.Duration // as in trillianlog.Config
 	Cosign       func(ctx context.Context, checkpoint []byte, prove func(oldSize uint64) ([]tlog.Hash, error)) ([]byte, error)
 	CheckHead    func(ctx context.Context, size uint64, rootAt func(ctx context.Context, n uint64) (tlog.Hash, error)) error
 	AdoptHead    bool
@@ -104,7 +105,7 @@ func isLoopback(address string) bool {
 // common is the part that the rules shared by all engines need.
 func (c *Config) common() sequence.Config {
 	return sequence.Config{HeadDir: c.HeadDir, Origin: c.Origin, Signer: c.Signer, VKey: c.VKey, Retired: c.Retired, Now: c.Now,
-		PublishEvery: c.PublishEvery, Cosign: c.Cosign, CheckHead: c.CheckHead, AdoptHead: c.AdoptHead,
+		PublishEvery: c.PublishEvery, RefreshEvery: c.RefreshEvery, Cosign: c.Cosign, CheckHead: c.CheckHead, AdoptHead: c.AdoptHead,
 		RotatingTo: c.rotatingTo, Patient: true, MaxBatchBytes: int64(c.MaxMessage - messageRoom),
 		FS: c.FS, Logger: c.Logger, MaxBatch: c.MaxBatch, QueueBytes: c.QueueBytes,
 		SnapshotEvery: c.SnapshotEvery}

@@ -60,6 +60,7 @@ type Config struct {
 	Now     func() time.Time
 
 	PublishEvery time.Duration
+	RefreshEvery time.Duration // as in trillianlog.Config
 	Cosign       func(ctx context.Context, checkpoint []byte, prove func(oldSize uint64) ([]tlog.Hash, error)) ([]byte, error)
 	CheckHead    func(ctx context.Context, size uint64, rootAt func(ctx context.Context, n uint64) (tlog.Hash, error)) error
 	AdoptHead    bool
@@ -101,14 +102,15 @@ func Rotate(ctx context.Context, c Config, next note.Signer, nextVKey string, re
 
 func (c *Config) onDisk() trillianlog.Config {
 	return trillianlog.Config{Dir: c.Dir, HeadDir: c.HeadDir, Origin: c.Origin, Signer: c.Signer,
-		VKey: c.VKey, Retired: c.Retired, Now: c.Now, PublishEvery: c.PublishEvery, Cosign: c.Cosign, CheckHead: c.CheckHead,
+		VKey: c.VKey, Retired: c.Retired, Now: c.Now, PublishEvery: c.PublishEvery, RefreshEvery: c.RefreshEvery, Cosign: c.Cosign, CheckHead: c.CheckHead,
 		AdoptHead: c.AdoptHead, Logger: c.Logger}
 }
 
 func (c *Config) onCluster() clusterlog.Config {
 	k := c.cluster()
 	k.Origin, k.Signer, k.VKey, k.Retired, k.Now = c.Origin, c.Signer, c.VKey, c.Retired, c.Now
-	k.PublishEvery, k.Cosign, k.CheckHead, k.AdoptHead, k.Logger = c.PublishEvery, c.Cosign, c.CheckHead, c.AdoptHead, c.Logger
+	k.PublishEvery, k.RefreshEvery, k.Cosign, k.CheckHead = c.PublishEvery, c.RefreshEvery, c.Cosign, c.CheckHead
+	k.AdoptHead, k.Logger = c.AdoptHead, c.Logger
 	return k
 }
 

@@ -9,6 +9,13 @@ import (
 // intrusion detection system (IDS) at a network operation centre.
 const EventAlarm = "ids.alarm"
 
+// Codes of the security.events about revocation lists without a successor:
+// nextUpdate is near, or over. Count is how many lists are concerned.
+const (
+	EventListEnding = "crl.ending"
+	EventListOver   = "crl.over"
+)
+
 // MaxTest is the longest window that can be announced: one without end would
 // excuse every alarm.
 const MaxTest = 14 * 24 * time.Hour

@@ -33,6 +33,10 @@ type Config struct {
 	// PublishEvery is how often a checkpoint is published while there is
 	// news; 0: only when Publish is called.
 	PublishEvery time.Duration
+	// RefreshEvery is how old the newest published checkpoint becomes without
+	// news before it is replaced by one over a new status.root: receipts stay
+	// fresh on quiet days. 0: never.
+	RefreshEvery time.Duration
 	// Cosign is asked for cosignatures before a checkpoint is published. It
 	// returns the checkpoint with signature lines added. prove gives the
 	// consistency proof from any older size, because a witness may be behind.
@@ -83,7 +87,7 @@ func (c *Config) firstKey() string {
 // common is the part that the rules shared by all engines need.
 func (c *Config) common() sequence.Config {
 	return sequence.Config{HeadDir: c.HeadDir, Origin: c.Origin, Signer: c.Signer, VKey: c.VKey, Retired: c.Retired, Now: c.Now,
-		PublishEvery: c.PublishEvery, Cosign: c.Cosign, CheckHead: c.CheckHead, AdoptHead: c.AdoptHead,
+		PublishEvery: c.PublishEvery, RefreshEvery: c.RefreshEvery, Cosign: c.Cosign, CheckHead: c.CheckHead, AdoptHead: c.AdoptHead,
 		RotatingTo: c.rotatingTo, FS: c.FS, Logger: c.Logger, MaxBatch: c.MaxBatch, QueueBytes: c.QueueBytes,
 		SnapshotEvery: c.SnapshotEvery}
 }

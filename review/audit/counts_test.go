@@ -170,6 +170,12 @@ func TestAnnouncedTests(t *testing.T) {
 			w.add(entry.ByOperator, &entry.TestAnnounced{Code: entry.EventAlarm, From: at(10), To: at(60)})
 			w.add(entry.ByCALink, &entry.SecurityEvent{Code: entry.EventAlarm, Count: 3, From: at(20), To: at(30)})
 		}},
+		"lists that were over": {ClassB, func(w *world, at func(int) entry.Time) {
+			w.add(entry.ByCA, &entry.SecurityEvent{Code: entry.EventListOver, Count: 2, From: at(0), To: at(1)})
+		}},
+		"lists that were nearly over": {ClassC, func(w *world, at func(int) entry.Time) {
+			w.add(entry.ByCA, &entry.SecurityEvent{Code: entry.EventListEnding, Count: 2, From: at(0), To: at(1)})
+		}},
 		"a test that nobody noticed": {ClassC, func(w *world, at func(int) entry.Time) {
 			w.add(entry.ByCouncil, &entry.TestAnnounced{Code: entry.EventAlarm, From: at(10), To: at(20)})
 			w.now = at(30).Std()

@@ -48,6 +48,12 @@ func (a *auditor) securityEvent(it *item, b *entry.SecurityEvent) {
 	case strings.HasPrefix(b.Code, alarms):
 		a.warn(ckSecurity, text("記録 %d に、予告のない警報 %[3]s が %[4]d 件あります(報告者 %[2]s)。何が起きたか、説明が必要です。",
 			"Entry %d reports alarm %[3]s, %[4]d times, from %[2]s, and no test was announced for that time. What happened must be explained.", it.index, it.e.By, b.Code, b.Count), it.index)
+	case b.Code == entry.EventListOver:
+		a.warn(ckSecurity, text("記録 %d に、後継のないまま次回更新時刻を過ぎた失効リストが %[3]d 件あると、%[2]s が記録しています。その間、失効リストだけを見る検証者は電子証明書を確かめられませんでした。",
+			"Entry %d reports %[3]d revocation lists whose nextUpdate passed without a successor (by %[2]s). Until there was one, whoever checks by lists alone could check no certificate.", it.index, it.e.By, b.Count), it.index)
+	case b.Code == entry.EventListEnding:
+		a.note(ckSecurity, ClassC, text("記録 %d に、次回更新時刻が近いのに後継のない失効リストが %[3]d 件あると、%[2]s が記録しています。",
+			"Entry %d reports %[3]d revocation lists that were near their nextUpdate without a successor (by %[2]s).", it.index, it.e.By, b.Count), it.index)
 	default:
 		a.note(ckSecurity, ClassC, text("記録 %d に、%s が報告した保安事象 %s が %d 件あります。", "Entry %d reports security event %[3]s, %[4]d times, from %[2]s.", it.index, it.e.By, b.Code, b.Count), it.index)
 	}

@@ -33,6 +33,10 @@ type Config struct {
 	// PublishEvery is how often a checkpoint is published while there is
 	// news; 0: only when Publish is called.
 	PublishEvery time.Duration
+	// RefreshEvery is how old the newest published checkpoint becomes without
+	// news before it is replaced by one over a new status.root: receipts stay
+	// fresh on quiet days. 0: never.
+	RefreshEvery time.Duration
 	// Cosign is asked for cosignatures before a checkpoint is published. It
 	// returns the checkpoint with signature lines added. prove gives the
 	// consistency proof from any older size, because a witness may be behind.
@@ -98,7 +102,7 @@ func (c *Config) validate() error {
 	if c.SnapshotEvery == 0 {
 		c.SnapshotEvery = DefaultSnapshotEvery
 	}
-	if c.MaxBatch < 1 || c.QueueBytes < 1<<20 || c.PublishEvery < 0 {
+	if c.MaxBatch < 1 || c.QueueBytes < 1<<20 || c.PublishEvery < 0 || c.RefreshEvery < 0 {
 		return errors.New("config: a limit is too small")
 	}
 	if c.Logger == nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/semaphore"
 
@@ -70,7 +71,8 @@ type tip struct {
 // published is what readers are served.
 type published struct {
 	size       uint64
-	checkpoint []byte // signed note with cosignatures
+	checkpoint []byte    // signed note with cosignatures
+	at         time.Time // when it was published; zero: before this start
 	mu         sync.Mutex
 	status     *status.Tree // as it was when status.root was logged
 }

@@ -13,7 +13,9 @@ import (
 
 // Publish publishes what is committed: it appends status.root as the last
 // entry, has the checkpoint cosigned, keeps it and returns it. Without news it
-// returns the newest published checkpoint.
+// returns the newest published checkpoint, unless that is RefreshEvery old:
+// whoever shows what the log said last year must not look as fresh as a log on
+// which nothing happens.
 //
 // When the witnesses fail, the checkpoint before stays published and the error
 // is returned; appends go on, and the next Publish tries again with all that
@@ -21,7 +23,7 @@ import (
 func (l *Log) Publish(ctx context.Context) ([]byte, error) {
 	l.pubMu.Lock()
 	defer l.pubMu.Unlock()
-	if p := l.published.Load(); p != nil && p.size == l.committed.Load().size {
+	if p := l.published.Load(); p != nil && p.size == l.committed.Load().size && !l.stale(p) {
 		return p.checkpoint, nil
 	}
 	p, err := l.candidate(ctx)
@@ -38,10 +40,17 @@ func (l *Log) Publish(ctx context.Context) ([]byte, error) {
 	if err := l.front.Swap(l.front.Get(), p.checkpoint); err != nil {
 		return nil, l.fail(fmt.Errorf("couldn't keep the published checkpoint: %w", err))
 	}
+	p.at = l.cfg.Now()
 	l.published.Store(p)
 	l.uncosigned = nil
 	l.keepSnapshot(p)
 	return p.checkpoint, nil
+}
+
+// stale reports that a checkpoint is to be replaced even without news. One from
+// before a start has no time of its own and is replaced at once.
+func (l *Log) stale(p *published) bool {
+	return l.cfg.RefreshEvery > 0 && l.cfg.Now().Sub(p.at) >= l.cfg.RefreshEvery
 }
 
 // candidate commits a status.root over everything that waits. When the one
@@ -76,7 +85,7 @@ func (l *Log) cosign(ctx context.Context, p *published) ([]byte, error) {
 	return out, nil
 }
 
-// publishLoop publishes in the background while there is news.
+// publishLoop publishes in the background.
 func (l *Log) publishLoop(ctx context.Context) {
 	defer l.ended.Done()
 	tick := time.NewTicker(l.cfg.PublishEvery)

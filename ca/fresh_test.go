@@ -1,0 +1,138 @@
+package ca
+
+import (
+	"bytes"
+	"crypto/x509"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sukashi-project/sukashi/ledger/entry"
+	"github.com/sukashi-project/sukashi/ledger/proof"
+	"github.com/sukashi-project/sukashi/ledger/status"
+)
+
+// Three days on which nothing happens: at every hour the newest list is in force
+// and the newest receipt is fresh enough for an agency, which refuses one that is
+// more than a day old. No alarm is raised.
+func TestQuietDays(t *testing.T) {
+	w := newWorld(t, worldOptions{refresh: 15 * time.Minute})
+	c := w.issue("総務　太郎")
+	must(t, w.ca.Follow(ctx))
+	if lists, err := w.ca.PublishDue(ctx, 24*time.Hour); err != nil || len(lists) != 2 {
+		t.Fatalf("the first lists: %d, %v", len(lists), err)
+	}
+	trust, err := proof.LogOnly(w.logConf.VKey)
+	must(t, err)
+	made := 0
+	for hour := range 72 {
+		w.clock.add(time.Hour)
+		_, err := w.engine.Publish(ctx)
+		must(t, err)
+		lists, err := w.ca.PublishDue(ctx, 24*time.Hour)
+		must(t, err)
+		made += len(lists)
+		must(t, w.ca.CheckLists(ctx))
+		for _, p := range []string{"full", town} {
+			row, err := w.ca.CRL(p)
+			must(t, err)
+			list, err := x509.ParseRevocationList(row.DER)
+			must(t, err)
+			if now := w.clock.now(); now.After(list.NextUpdate) || now.Before(list.ThisUpdate) {
+				t.Errorf("hour %d: the list %s is not in force", hour, p)
+			}
+		}
+		r, err := w.engine.Status(ctx, c.Ordinal)
+		must(t, err)
+		res, err := trust.VerifyStatus(r, c.DER)
+		must(t, err)
+		if age := w.clock.now().Sub(res.AsOf); res.State != status.Valid || age > time.Hour {
+			t.Errorf("hour %d: the receipt says %v and is %v old", hour, res.State, age)
+		}
+	}
+	if made != 6 { // two lists a day
+		t.Errorf("%d lists were made in three days", made)
+	}
+	if n := count[*entry.SecurityEvent](w.entries()); n != 0 {
+		t.Errorf("%d alarms on quiet days", n)
+	}
+	w.check()
+}
+
+// Lists that nobody replaces: an alarm when a quarter of their life is left, one
+// when it is over, each again after a day and not more often; none after new
+// lists; a start forgets what was reported.
+func TestListAlarms(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	must(t, w.ca.Close())
+	var out bytes.Buffer
+	w.logger = slog.New(slog.NewTextHandler(&out, nil))
+	w.open()
+	w.issue("総務　太郎")
+	_, err := w.ca.PublishCRLs(ctx)
+	must(t, err)
+	at := func(d time.Duration, want string) {
+		t.Helper()
+		w.clock.add(d)
+		before := len(w.entries())
+		for range 3 {
+			must(t, w.ca.CheckLists(ctx))
+		}
+		var got []string
+		for _, e := range w.entries()[before:] {
+			if b, ok := e.Body.(*entry.SecurityEvent); ok && b.Count == 2 {
+				got = append(got, b.Code)
+			}
+		}
+		if g := strings.Join(got, " "); g != want {
+			t.Errorf("%q, want %q", g, want)
+		}
+	}
+	at(35*time.Hour, "") // 13 of 48 hours are left
+	at(2*time.Hour, entry.EventListEnding)
+	at(10*time.Hour, "")
+	at(time.Hour, entry.EventListOver)
+	at(23*time.Hour, "")
+	at(time.Hour, entry.EventListOver)
+	if s := out.String(); !strings.Contains(s, "後継がありません") || !strings.Contains(s, "past their nextUpdate") || strings.Contains(s, "総務") {
+		t.Errorf("the operator reads %s", s)
+	}
+	w.restart()
+	at(time.Minute, entry.EventListOver)
+	lists, err := w.ca.PublishDue(ctx, 24*time.Hour)
+	must(t, err)
+	if len(lists) != 2 {
+		t.Errorf("%d lists", len(lists))
+	}
+	at(time.Minute, "")
+	states, err := w.ca.ListStates()
+	must(t, err)
+	for _, s := range states {
+		if s.NextUpdate.Sub(w.clock.now()) < 47*time.Hour || s.Number != 2 {
+			t.Errorf("the list %s is %+v", s.Partition, s)
+		}
+	}
+	w.check()
+}
+
+// An alarm that the log did not take is raised again.
+func TestListAlarmIsNotLost(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	must(t, w.ca.Close())
+	l := &lossyLog{Log: w.engine}
+	w.log = l
+	w.open()
+	_, err := w.ca.PublishCRLs(ctx)
+	must(t, err)
+	w.clock.add(49 * time.Hour)
+	l.lose(1, false)
+	if w.ca.CheckLists(ctx) == nil {
+		t.Error("the log took nothing, and nobody says so")
+	}
+	l.lose(0, false)
+	must(t, w.ca.CheckLists(ctx))
+	if n := count[*entry.SecurityEvent](w.entries()); n != 1 {
+		t.Errorf("%d alarms", n)
+	}
+}

@@ -1,0 +1,45 @@
+package serve
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sukashi-project/sukashi/ca"
+	"github.com/sukashi-project/sukashi/ca/profile"
+)
+
+// The metric shows for each kind the list that ends first, a missing one as
+// none left, and no place.
+func TestListMetrics(t *testing.T) {
+	now := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
+	at := func(partition string, number uint64, d time.Duration) ca.ListState {
+		return ca.ListState{Partition: partition, Number: number, NextUpdate: now.Add(d)}
+	}
+	states, fail := []ca.ListState{at("full", 3, 20*time.Hour), at("202011", 3, 20*time.Hour), at("202029", 1, -time.Minute), at("ca", 0, 0),
+		{Partition: "full", Number: 9, NextUpdate: profile.NoNextUpdate, Last: true}}, error(nil)
+	m := newMetrics()
+	m.lists(func() ([]ca.ListState, error) { return states, fail }, func() time.Time { return now })
+	mux := http.NewServeMux()
+	m.mount(mux, nil)
+	read := func() string {
+		w := httptest.NewRecorder()
+		mux.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+		return w.Body.String()
+	}
+	text := read()
+	for _, want := range []string{`sukashi_ca_list_seconds_left{kind="full"} 72000`, `{kind="partition"} -60`, `{kind="ca"} 0`} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %s in %s", want, text)
+		}
+	}
+	if strings.Contains(text, "2020") {
+		t.Error("a place is a label")
+	}
+	if fail = errors.New("broken"); strings.Contains(read(), "sukashi_ca_list_seconds_left{") {
+		t.Error("a figure that nobody knows is shown")
+	}
+}

@@ -114,9 +114,10 @@ func (m *alarm) due(n uint64, now time.Time) bool {
 // the log and one line for the operator. The authority does it every minute by
 // itself, whoever is meant to make the lists.
 func (a *Authority) CheckLists(ctx context.Context) error {
+	behind := a.Follow(ctx) // which lists there should be; without the log, those known so far
 	states, err := a.ListStates()
 	if err != nil {
-		return err
+		return errors.Join(behind, err)
 	}
 	now := a.cfg.Now()
 	var ending, over uint64
@@ -150,14 +151,14 @@ func (a *Authority) CheckLists(ctx context.Context) error {
 			"lists", over)
 	}
 	if len(bodies) == 0 {
-		return nil
+		return behind
 	}
 	if _, err := a.own.AppendAll(ctx, bodies...); err != nil {
 		a.alarms.ending, a.alarms.over = ending0, over0 // told again
-		return fmt.Errorf("couldn't log an alarm about revocation lists: %w", err)
+		return errors.Join(behind, fmt.Errorf("couldn't log an alarm about revocation lists: %w", err))
 	}
 	a.news()
-	return nil
+	return behind
 }
 
 // checkEvery is how often the lists are looked at.

@@ -147,6 +147,22 @@ func (h host) hammer(a *Authority, lost <-chan struct{}) error {
 			}
 		})
 	}
+	wg.Go(func() { // lists, as fast as they can be made
+		for {
+			select {
+			case <-lost:
+				return
+			default:
+			}
+			lists, err := a.PublishCRLs(ctx)
+			for _, l := range lists {
+				fmt.Println("list", l.Partition, l.Number, entry.Sum(l.DER))
+			}
+			if err != nil {
+				time.Sleep(5 * time.Millisecond)
+			}
+		}
+	})
 	wg.Wait()
 	<-lost
 	return first
@@ -170,6 +186,7 @@ type pair struct {
 	mu   sync.Mutex
 	seen map[string]string // application → certificate that was given out
 	said int
+	made map[string]string // partition and number → list that was given out
 }
 
 func (p *pair) start(i int) {
@@ -225,6 +242,14 @@ func (p *pair) listen(c *process, out io.Reader, standby chan struct{}) {
 			}
 			p.seen[f[1]] = what
 			p.mu.Unlock()
+		case f[0] == "list" && len(f) == 4:
+			p.mu.Lock()
+			what := f[1] + " " + f[2]
+			if was, ok := p.made[what]; ok {
+				p.t.Errorf("list %s was made twice: %s and %s", what, was, f[3])
+			}
+			p.made[what] = f[3]
+			p.mu.Unlock()
 		case f[0] == "end" && len(f) > 1 && f[1] != "<nil>":
 			p.t.Logf("a process ended: %s", sc.Text())
 		}
@@ -262,7 +287,7 @@ func newPair(t *testing.T, w *world, persons, each int) *pair {
 			h.Apps = append(h.Apps, b)
 		}
 	}
-	p := &pair{t: t, seen: map[string]string{}}
+	p := &pair{t: t, seen: map[string]string{}, made: map[string]string{}}
 	for i := range p.hosts {
 		p.hosts[i] = h
 		p.hosts[i].Journal = filepath.Join(w.dir, fmt.Sprintf("journal-%d", i))
@@ -273,8 +298,9 @@ func newPair(t *testing.T, w *world, persons, each int) *pair {
 // TestTwoProcesses: two CA processes on one PostgreSQL registry, each with a
 // host's own signing journal, get the same applications again and again. The
 // active one is killed (SIGKILL), or stopped, cut off from its lease and let go
-// on after the other has taken over. Whatever happens, an application gets one
-// certificate at most and a person one that is in force; every intent ends.
+// on after the other has taken over. Both make lists all the time. Whatever
+// happens, an application gets one certificate at most and a person one that is
+// in force; every intent ends; a list's number is announced once and made once.
 func TestTwoProcesses(t *testing.T) {
 	if testing.Short() {
 		t.Skip("skipped: starts processes; run without -short")
@@ -371,8 +397,11 @@ func (p *pair) settle(w *world) {
 	if len(live) == 0 || len(p.seen) == 0 {
 		t.Error("nothing was issued")
 	}
+	if len(p.made) < 20 {
+		t.Errorf("only %d lists were made", len(p.made))
+	}
 	p.checkJournals(w)
-	t.Logf("%d answers, %d certificates for %d applications, %d aborted", p.said, len(issued), len(p.hosts[0].Apps), aborted)
+	t.Logf("%d lists, %d answers, %d certificates for %d applications, %d aborted", len(p.made), p.said, len(issued), len(p.hosts[0].Apps), aborted)
 }
 
 // checkJournals: every use of the key on either host was announced, and none
@@ -380,7 +409,10 @@ func (p *pair) settle(w *world) {
 func (p *pair) checkJournals(w *world) {
 	announced, used := map[entry.Digest]bool{}, map[entry.Digest]int{}
 	for _, e := range w.entries() {
-		if b, ok := e.Body.(*entry.CertIntent); ok {
+		switch b := e.Body.(type) {
+		case *entry.CertIntent:
+			announced[b.TBS] = true
+		case *entry.CRLPublished:
 			announced[b.TBS] = true
 		}
 	}

@@ -97,7 +97,7 @@ func newSetup(t *testing.T) *setup {
 
 var (
 	documentAddr = regexp.MustCompile(`127\.0\.0\.1:1[678]\d\d\d`)
-	serveLine    = regexp.MustCompile(`^sukashi serve --config (\S+) > \S+ 2> \S+ &$`)
+	serveLine    = regexp.MustCompile(`^sukashi serve --config (\S+) > \S+ 2> \S+ &( echo \$! > \S+\.pid)?$`)
 )
 
 // here replaces the document's addresses by free ones.

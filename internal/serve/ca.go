@@ -145,9 +145,15 @@ func (r *runner) caHealth(ctx context.Context, a *roles.CA, log *publish.Client)
 	if err := r.logAnswers(ctx, log); err != nil {
 		return err
 	}
-	l, err := a.Authority.CRL(fullList)
-	if err == nil && time.Now().After(l.NextTime) {
-		err = errors.New("overdue")
+	states, err := a.Authority.ListStates()
+	now := time.Now()
+	for _, s := range states {
+		switch {
+		case s.Number == 0 && s.Partition == fullList:
+			err = errors.New("missing")
+		case s.Number > 0 && !s.Last && now.After(s.NextUpdate):
+			err = errors.New("overdue")
+		}
 	}
 	if err != nil {
 		r.log.Error("there is no revocation list in force", "code", say.Code(err))

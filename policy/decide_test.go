@@ -3,6 +3,7 @@ package policy_test
 import (
 	"context"
 	"crypto/ed25519"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -240,16 +241,22 @@ func BenchmarkDecideAllowed(b *testing.B) {
 	})
 }
 
+// BenchmarkDecideRefused refuses for one reason, which was decided beforehand, and
+// for three, about which OPA is asked each time.
 func BenchmarkDecideRefused(b *testing.B) {
-	ctx, d, f := context.Background(), decider(b, 3), allTrue(policy.NoticeSend)
-	for _, n := range []string{"echo_equals_certified", "no_resident_code", "no_long_digits"} {
-		f.Set(n, false)
+	for _, lacking := range [][]string{{"no_resident_code"}, {"echo_equals_certified", "no_resident_code", "no_long_digits"}} {
+		b.Run(fmt.Sprintf("facts=%d", len(lacking)), func(b *testing.B) {
+			ctx, d, f := context.Background(), decider(b, 3), allTrue(policy.NoticeSend)
+			for _, n := range lacking {
+				f.Set(n, false)
+			}
+			latencies(b, func() {
+				if d.Decide(ctx, f).Allow {
+					b.Fatal("allowed")
+				}
+			})
+		})
 	}
-	latencies(b, func() {
-		if d.Decide(ctx, f).Allow {
-			b.Fatal("allowed")
-		}
-	})
 }
 
 // BenchmarkFactsDecisionEntry is all that a receiver does for one notice but

@@ -30,6 +30,25 @@ type compiled struct {
 	facts []catalogue.Fact
 	keys  []*ast.Term
 	query rego.PreparedEvalQuery
+	known map[vectorKey]outcome // see foresee
+}
+
+// vectorKey is a vector as a bitmap.
+type vectorKey [2]uint64
+
+func keyOf(vector []bool) (k vectorKey) {
+	for i, v := range vector {
+		if v {
+			k[i/64] |= 1 << (i % 64)
+		}
+	}
+	return k
+}
+
+// outcome is one decision of OPA.
+type outcome struct {
+	allow bool
+	codes []string
 }
 
 // catalogueFile is the shape of catalogue.json.
@@ -70,7 +89,40 @@ func Compile(ctx context.Context, b Bundle) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newEngine(ctx, c, cat)
+	e, err := newEngine(ctx, c, cat)
+	if err != nil {
+		return nil, err
+	}
+	e.foresee(ctx)
+	return e, nil
+}
+
+// foresee asks OPA, once for each rule set, about the vectors that nearly every
+// message has: all facts true, and all but one. A decision depends on nothing but
+// its vector, so the answer is kept; the table is never added to later, however
+// strange the vectors that outsiders send. About a vector that is not in it, and
+// about one that gave an error, OPA is asked each time. An Analysis has no table:
+// proofs and comparisons are about OPA itself.
+func (e *Engine) foresee(ctx context.Context) {
+	for rs, s := range e.sets {
+		known := make(map[vectorKey]outcome, len(s.facts)+1)
+		vector := make([]bool, len(s.facts))
+		for i := range vector {
+			vector[i] = true
+		}
+		for i := -1; i < len(vector); i++ {
+			if i >= 0 {
+				vector[i] = false
+			}
+			if allow, codes, err := e.Eval(ctx, rs, vector); err == nil {
+				known[keyOf(vector)] = outcome{allow, codes}
+			}
+			if i >= 0 {
+				vector[i] = true
+			}
+		}
+		s.known = known
+	}
 }
 
 // newEngine prepares the decision of each rule set.
@@ -204,6 +256,9 @@ func (e *Engine) Eval(ctx context.Context, r catalogue.Ruleset, vector []bool) (
 	s := e.sets[r]
 	if s == nil || len(vector) != len(s.keys) {
 		return false, nil, errors.New("the rule set is unknown or the vector has another length")
+	}
+	if o, ok := s.known[keyOf(vector)]; ok {
+		return o.allow, slices.Clone(o.codes), nil
 	}
 	rs, err := s.query.Eval(ctx, rego.EvalParsedInput(s.input(vector)))
 	if err != nil {

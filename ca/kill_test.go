@@ -39,7 +39,7 @@ func TestKills(t *testing.T) {
 	if testing.Short() {
 		t.Skip("skipped: starts many processes")
 	}
-	runs := 640
+	runs := 2048
 	if s := os.Getenv("SUKASHI_KILL_RUNS"); s != "" {
 		var err error
 		runs, err = strconv.Atoi(s)
@@ -73,12 +73,18 @@ func TestKills(t *testing.T) {
 	}
 	close(work)
 	wg.Wait()
+	issued, revoked := 0, 0
 	for _, k := range worlds {
 		k.settle()
+		issued, revoked = issued+len(k.issued), revoked+len(k.revoked)
 	}
-	t.Logf("%d processes killed in %s, of %d:\n%s", kills.total(), time.Since(began).Round(time.Second), runs, kills)
+	t.Logf("%d processes killed in %s, of %d; %d certificates and %d revocations acknowledged, none lost:\n%s", kills.total(), time.Since(began).Round(time.Second), runs, issued, revoked, kills)
 	if kills.total() < runs*95/100 {
 		t.Errorf("only %d of %d processes were killed", kills.total(), runs)
+	}
+	// Over all worlds: one whose processes all die in their start acknowledges little.
+	if issued < runs/8 || revoked < runs/8 {
+		t.Errorf("only %d certificates and %d revocations were acknowledged", issued, revoked)
 	}
 	for _, phase := range killPhases {
 		if kills.of(phase) == 0 {
@@ -274,9 +280,6 @@ func (k *killWorld) settle() {
 		if rec, err := w.reg.Get(o); err != nil || rec.State != registry.Revoked {
 			t.Errorf("certificate %d: an acknowledged revocation got lost: %v", o, err)
 		}
-	}
-	if len(k.issued) < k.kills/8 || len(k.revoked) < k.kills/8 {
-		t.Errorf("only %d certificates and %d revocations were acknowledged", len(k.issued), len(k.revoked))
 	}
 	must(t, w.ca.Close())
 	w.sender.Close()

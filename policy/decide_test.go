@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -209,6 +210,8 @@ func TestApprovals(t *testing.T) {
 // how many there are in a second and in a second of processor time: on a busy
 // machine only the last says what a core can do.
 func latencies(b *testing.B, f func()) {
+	floor := make([]byte, 64<<20) // as a role of sukashi serve has
+	defer runtime.KeepAlive(floor)
 	var took []time.Duration
 	began := processorTime(b)
 	for b.Loop() {

@@ -35,7 +35,7 @@ func writtenBy(g *sequence.Growth, all []tlog.Hash) pebblestore.Written {
 }
 
 // Before anything is signed, every hash that a batch adds to a tile, the tile's
-// length and the root are compared with the log's own tree.
+// length and the root are compared with the log's own tree, and no tile is left out.
 func TestSelfCheckSeesEveryNewHash(t *testing.T) {
 	var all []tlog.Hash
 	for i := range 700 {
@@ -67,6 +67,9 @@ func TestSelfCheckSeesEveryNewHash(t *testing.T) {
 				if w.Tiles[id] = bad; selfCheck(g, w) == nil {
 					t.Fatalf("%v: tile %d/%d of %d bytes", sizes, id.Level, id.Index, len(bad))
 				}
+			}
+			if delete(w.Tiles, id); first+uint64(len(good)/tlog.HashSize) > g.Old.Size>>k && selfCheck(g, w) == nil {
+				t.Fatalf("%v: tile %d/%d is not written", sizes, id.Level, id.Index)
 			}
 			w.Tiles[id] = good
 		}

@@ -100,10 +100,18 @@ func appendIdentity(b []byte, by string, seq uint64) []byte {
 }
 
 // selfCheck compares what is about to be written with the log's own tree: the
-// root, and every new hash in every tile.
+// root, and every new hash in every tile; each tile with a new hash must be there.
 func selfCheck(g *sequence.Growth, w pebblestore.Written) error {
 	if root := g.Root(); w.Root.TreeSize != g.New.Size || !bytes.Equal(w.Root.RootHash, root[:]) {
 		return errors.New("self-check: the integrated root is not the tree's")
+	}
+	for level := uint(0); g.New.Size>>(level*pebblestore.TileHeight) > 0; level++ {
+		had, has := g.Old.Size>>(level*pebblestore.TileHeight), g.New.Size>>(level*pebblestore.TileHeight)
+		for i := had / pebblestore.TileWidth; had < has && i <= (has-1)/pebblestore.TileWidth; i++ {
+			if _, ok := w.Tiles[pebblestore.TileID{Level: level, Index: i}]; !ok {
+				return fmt.Errorf("self-check: tile %d/%d is missing", level, i)
+			}
+		}
 	}
 	for id, data := range w.Tiles {
 		if err := checkTile(g, id, data); err != nil {

@@ -343,7 +343,7 @@ func TestClosedNoticesLetNothingThrough(t *testing.T) {
 	}
 	codes := uint64(200)
 	if testing.Short() {
-		codes = 10
+		codes = 2
 	}
 	run(notice.Reference, referenceCarriers(), codes)
 	run(notice.Echo, echoCarriers(), codes)

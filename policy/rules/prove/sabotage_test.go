@@ -3,6 +3,8 @@ package prove_test
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -80,8 +82,12 @@ func sabotages() map[string]sabotage {
 // TestSabotagedBundlesAreNotProved: a proof that passes whatever it is given
 // proves nothing.
 func TestSabotagedBundlesAreNotProved(t *testing.T) {
-	ctx := context.Background()
-	for name, s := range sabotages() {
+	ctx, all := context.Background(), sabotages()
+	for i, name := range slices.Sorted(maps.Keys(all)) {
+		if testing.Short() && i%5 > 0 {
+			continue // a sample
+		}
+		s := all[name]
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := tampered(t, s)

@@ -32,7 +32,7 @@ import (
 // against what was acknowledged. TestPowerCuts covers the same steps with disks
 // that also lose what was not synced.
 //
-// A process costs some 50 ms of CPU, because the key needs no passphrase and the
+// A process costs some 60 ms of CPU, because the key needs no passphrase and the
 // decisions, made by the real rules in the first process, are remembered.
 // SUKASHI_KILL_RUNS sets another number of kills.
 func TestKills(t *testing.T) {

@@ -49,7 +49,7 @@ func newCA(a *app) *cobra.Command {
 		sub.Flags().BoolVar(&c.plan, "plan", false, "計画と、承認すべきダイジェストを示す / show the plan and the digest to approve")
 		cmd.AddCommand(sub)
 	}
-	cmd.AddCommand(c.approve(), c.officer(), c.accept(), c.keys(), c.crl(), c.revoke(), newLogKey(a))
+	cmd.AddCommand(c.approve(), c.officer(), c.accept(), c.keys(), c.crl(), c.revoke(), newLogKey(a), newSchema(a))
 	return cmd
 }
 

@@ -31,8 +31,11 @@ type CAConfig struct {
 	Host   ceremony.Host    // of these keys
 	Log    ledger.Log
 	Reader ledger.Reader // of the same log
-	// Holder is who waits for the lease of a registry in PostgreSQL.
-	Holder   string
+	// Holder is who asks for the lease of a registry in PostgreSQL.
+	Holder string
+	// Standby waits while another process has that lease or the keys' journals.
+	// Without it that is an error.
+	Standby  bool
 	StateDir string           // snapshots of the revocation state; "": none
 	Profile  *profile.Profile // of residents' certificates; nil: the shipped one
 	Now      func() time.Time
@@ -100,26 +103,80 @@ func (c *CA) open(ctx context.Context) (err error) {
 	return nil
 }
 
-// openKeysAndRegistry opens the keys first: whoever has them is the CA. Only
-// where another process may hold the registry's lease is the lease waited for
-// first, because who waits must not hold the keys' journals.
+// openKeysAndRegistry opens the keys first: whoever has them is the CA. Only a
+// standby waits for the registry's lease first, because who waits must not hold
+// the keys' journals.
 func (c *CA) openKeysAndRegistry(ctx context.Context) (all []ca.Generation, lease ca.Lease, err error) {
-	if c.cfg.Keys.Authority.Postgres != "" {
-		if lease, err = c.openRegistry(ctx); err != nil {
-			return nil, nil, err
-		}
-		all, err = c.openKeys()
-		return all, lease, err
+	if c.cfg.Standby && c.cfg.Keys.Authority.Postgres != "" {
+		return c.standBy(ctx)
 	}
 	if all, err = c.openKeys(); err != nil {
-		return nil, nil, err
+		return nil, nil, inUse(err)
 	}
 	lease, err = c.openRegistry(ctx)
 	return all, lease, err
 }
 
+// A process that was replaced on the same machine notices it within a second
+// and ends its requests; until then it has the journals.
+const (
+	journalWait = 30 * time.Second
+	journalLook = 100 * time.Millisecond
+)
+
+// standBy waits for the lease and then for the journals. When the replaced
+// process lives on with them (a stopped one does), the lease is given back:
+// another standby may have journals of its own, and this one waits its turn.
+func (c *CA) standBy(ctx context.Context) ([]ca.Generation, ca.Lease, error) {
+	mark := len(c.closers)
+	for {
+		lease, err := c.openRegistry(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		all, err := c.keysOfReplaced(ctx)
+		if err == nil || !errors.Is(err, keystore.ErrInUse) {
+			return all, lease, err
+		}
+		c.warn("the process that was replaced still has the signing journals; end it. This one stands by again", err)
+		err = c.closers[mark:].close()
+		c.closers = c.closers[:mark]
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+}
+
+func (c *CA) keysOfReplaced(ctx context.Context) ([]ca.Generation, error) {
+	until := time.After(journalWait)
+	for first := true; ; first = false {
+		all, err := c.openKeys()
+		if !errors.Is(err, keystore.ErrInUse) {
+			return all, err
+		}
+		if first {
+			c.warn("waits for the signing journals of the process that was replaced", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-c.Lost:
+			return nil, err
+		case <-until:
+			return nil, err
+		case <-time.After(journalLook):
+		}
+	}
+}
+
+func (c *CA) warn(what string, err error) {
+	if c.cfg.Logger != nil {
+		c.cfg.Logger.Warn(what, "code", say.Code(err))
+	}
+}
+
 // openKeys opens the generations' keys behind their gates, newest first.
-func (c *CA) openKeys() ([]ca.Generation, error) {
+func (c *CA) openKeys() (all []ca.Generation, err error) {
 	gs, err := ceremony.Generations(c.cfg.Keys)
 	if err != nil {
 		return nil, err
@@ -128,7 +185,8 @@ func (c *CA) openKeys() ([]ca.Generation, error) {
 		return nil, say.New("ceremony.none", "認証局の鍵がまだありません。", "The CA has no key yet.").
 			Hint("sukashi ca init で作ります。", "sukashi ca init makes it.")
 	}
-	var all []ca.Generation
+	var opened closers
+	c.generations = nil
 	for i := len(gs) - 1; i >= 0; i-- {
 		c.generations = append(c.generations, gs[i])
 		g := ca.Generation{Issuer: gs[i].Issuer, BaseURL: gs[i].Base}
@@ -138,15 +196,16 @@ func (c *CA) openKeys() ([]ca.Generation, error) {
 		if err == nil && (has || len(all) == 0) { // an earlier key may have been destroyed; the issuing one is needed
 			var key keystore.Key
 			if key, err = c.cfg.Host.Issuer(label, c.gate(label)); err == nil {
-				c.closers.add(key.Close)
+				opened.add(key.Close)
 				g.Key = key
 			}
 		}
 		if err != nil {
-			return nil, inUse(err)
+			return nil, errors.Join(err, opened.close())
 		}
 		all = append(all, g)
 	}
+	c.closers = append(c.closers, opened...)
 	return all, nil
 }
 
@@ -183,7 +242,7 @@ func (c *CA) openRegistry(ctx context.Context) (ca.Lease, error) {
 	if err != nil {
 		return nil, err
 	}
-	store, err := pgstore.Open(ctx, pgstore.Config{URL: string(url), Holder: c.cfg.Holder})
+	store, err := pgstore.Open(ctx, pgstore.Config{URL: string(url), Holder: c.cfg.Holder, Busy: c.busy})
 	if err != nil {
 		return nil, err
 	}
@@ -194,6 +253,18 @@ func (c *CA) openRegistry(ctx context.Context) (ca.Lease, error) {
 	c.Registry, c.Lost = reg, store.Lost()
 	c.closers.add(reg.Close) // closes the store
 	return store, nil
+}
+
+// busy says that another process is active, and whether this one waits.
+func (c *CA) busy(holder string) error {
+	if !c.cfg.Standby {
+		return say.New("ca.leased", "認証局が動いているため、発行記録を使えません。使用中: "+holder, "The CA is running, so its records can't be used. In use by: "+holder).
+			Hint("認証局と待機系をすべて停止してから、もう一度実行してください。", "Stop the CA and every standby, and run again.")
+	}
+	if c.cfg.Logger != nil {
+		c.cfg.Logger.Info("stands by: another process is active", "holder", holder)
+	}
+	return nil
 }
 
 // keyOfRing gives the key-encryption key of the registry's key ring: a token's,

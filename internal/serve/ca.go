@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"sync/atomic"
@@ -101,7 +102,7 @@ func (r *runner) caConfig() (roles.CAConfig, error) {
 	if err != nil {
 		return roles.CAConfig{}, err
 	}
-	out := roles.CAConfig{Keys: keys, Holder: host, StateDir: r.cfg.path(c.State), Now: time.Now, Logger: r.log}
+	out := roles.CAConfig{Keys: keys, Holder: fmt.Sprintf("%s process %d", host, os.Getpid()), Standby: true, StateDir: r.cfg.path(c.State), Now: time.Now, Logger: r.log}
 	if c.Profile == "" {
 		return out, nil
 	}

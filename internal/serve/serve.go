@@ -48,6 +48,8 @@ func Run(ctx context.Context, c *Config, o Options) error {
 		case <-ctx.Done():
 		case err = <-r.failed:
 		}
+	} else if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		err = nil // told to end while it waited, as a standby does
 	}
 	return errors.Join(err, r.close())
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -22,8 +23,9 @@ const (
 )
 
 // PG is a PostgreSQL server. It listens on a Unix socket in a closed
-// directory only.
+// directory, and elsewhere only with PGOptions.TCP.
 type PG struct {
+	port    string // of the socket's name and of TCP
 	bin     string // directory of the programs
 	dir     string // holds data, the socket and the server's log
 	account *account
@@ -36,6 +38,9 @@ type PGOptions struct {
 	// Durable keeps fsync on. Without it the server is several times faster
 	// and survives a killed process, but not a power cut.
 	Durable bool
+	// TCP makes the server listen on a loopback port too, where every role needs
+	// its password.
+	TCP bool
 	// Settings are further lines of postgresql.conf, such as "max_connections=50".
 	Settings []string
 }
@@ -91,12 +96,12 @@ func OwnPostgres(t testing.TB, o PGOptions) *PG {
 }
 
 func newPG(bin string, o PGOptions) (*PG, error) {
-	pg := &PG{bin: bin, account: unprivileged("postgres")}
+	pg := &PG{bin: bin, port: "5432", account: unprivileged("postgres")}
 	var err error
 	if pg.dir, err = tempDir(pg.account); err != nil {
 		return nil, err
 	}
-	err = run(pg.account, pg.dir, "", pg.tool("initdb"), "-D", pg.data(), "-U", pgUser, "-A", "trust",
+	err = run(pg.account, pg.dir, "", pg.tool("initdb"), "-D", pg.data(), "-U", pgUser, "--auth-local=trust", "--auth-host=scram-sha-256",
 		"-E", "UTF8", "--locale=C", "--no-sync", "--wal-segsize=16")
 	if err != nil {
 		os.RemoveAll(pg.dir)
@@ -107,11 +112,32 @@ func newPG(bin string, o PGOptions) (*PG, error) {
 	if !o.Durable {
 		settings = append(settings, "fsync=off", "synchronous_commit=off", "full_page_writes=off")
 	}
+	if o.TCP {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, errors.Join(err, os.RemoveAll(pg.dir))
+		}
+		_, pg.port, _ = net.SplitHostPort(ln.Addr().String())
+		ln.Close()
+		settings = append(settings, "listen_addresses=127.0.0.1", "port="+pg.port)
+	}
 	for _, s := range append(settings, o.Settings...) {
 		pg.options += " -c " + s
 	}
 	return pg, nil
 }
+
+// Address is where a server with PGOptions.TCP listens.
+func (pg *PG) Address() string { return net.JoinHostPort("127.0.0.1", pg.port) }
+
+// Administrator is the environment by which libpq's programs, psql above all,
+// are the server's administrator. Programs of this server's version are in Bin.
+func (pg *PG) Administrator() []string {
+	return []string{"PGHOST=" + pg.dir, "PGPORT=" + pg.port, "PGUSER=" + pgUser, "PGDATABASE=postgres"}
+}
+
+// Bin is the directory of the server's programs.
+func (pg *PG) Bin() string { return pg.bin }
 
 func (pg *PG) tool(name string) string { return filepath.Join(pg.bin, name) }
 func (pg *PG) data() string            { return filepath.Join(pg.dir, "data") }
@@ -190,7 +216,7 @@ func (pg *PG) URL(t testing.TB, name string) string {
 		// An own server may be gone by now, on purpose.
 		_ = pg.psql("postgres", "", "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)")
 	})
-	q := url.Values{"host": {pg.dir}, "user": {pgUser}, "sslmode": {"disable"}}
+	q := url.Values{"host": {pg.dir}, "port": {pg.port}, "user": {pgUser}, "sslmode": {"disable"}}
 	return "postgres:///" + name + "?" + q.Encode()
 }
 
@@ -207,7 +233,7 @@ func (pg *PG) Load(t testing.TB, databaseURL, file string) {
 }
 
 func (pg *PG) psql(database, file, command string) error {
-	args := []string{"-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", pg.dir, "-U", pgUser, "-d", database}
+	args := []string{"-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", pg.dir, "-p", pg.port, "-U", pgUser, "-d", database}
 	if command != "" {
 		args = append(args, "-c", command)
 	}

@@ -2,15 +2,12 @@ package pgstore
 
 import (
 	"context"
-	"embed"
 	"fmt"
-	"io/fs"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/sukashi-project/sukashi/ca/registry"
-	"github.com/sukashi-project/sukashi/internal/say"
 )
 
 // Advisory locks of the database. The class is also in the schema's fence.
@@ -23,44 +20,9 @@ const (
 // watchEvery is how often the active process looks at its lease.
 const watchEvery = 500 * time.Millisecond
 
-//go:embed migrations/*.sql
-var migrations embed.FS
-
-// migrate brings the schema up, one file after the other, each once. Whoever
-// calls it has the lease.
-func migrate(ctx context.Context, tx pgx.Tx) error {
-	if _, err := tx.Exec(ctx, `CREATE TABLE IF NOT EXISTS migration (name text PRIMARY KEY, applied timestamptz NOT NULL DEFAULT now())`); err != nil {
-		return explain("prepare the schema", err)
-	}
-	files, err := fs.Glob(migrations, "migrations/*.sql")
-	if err != nil {
-		return err
-	}
-	var have int
-	if err := tx.QueryRow(ctx, `SELECT count(*) FROM migration`).Scan(&have); err != nil {
-		return explain("look at the schema", err)
-	}
-	if have > len(files) {
-		return say.New("registry.format", "発行記録の保存形式がこの版と違います。", "The registry is of another version's format.").
-			Hint("この保存先を作った版の sukashi を使ってください。", "Use the version of sukashi that made this database.")
-	}
-	for _, f := range files[have:] {
-		b, err := migrations.ReadFile(f)
-		if err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, string(b)); err != nil {
-			return explain("bring the schema up", err)
-		}
-		if _, err := tx.Exec(ctx, `INSERT INTO migration (name) VALUES ($1)`, f); err != nil {
-			return explain("bring the schema up", err)
-		}
-	}
-	return nil
-}
-
-// takeOver raises the epoch when no write of an earlier one is under way.
-func takeOver(ctx context.Context, c *pgx.Conn, holder string) (epoch int64, err error) {
+// takeOver raises the epoch when no write of an earlier one is under way. It
+// returns c, which holds the lease, or closes it.
+func takeOver(ctx context.Context, c *pgx.Conn, holder string) (_ *pgx.Conn, epoch int64, err error) {
 	err = pgx.BeginFunc(ctx, c, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1, $2)`, lockClass, lockGate); err != nil {
 			return explain("take over", err)
@@ -71,9 +33,10 @@ func takeOver(ctx context.Context, c *pgx.Conn, holder string) (epoch int64, err
 		return explain("take over", tx.QueryRow(ctx, `UPDATE lease SET epoch = epoch + 1, holder = $1, since = now() RETURNING epoch`, holder).Scan(&epoch))
 	})
 	if err != nil {
-		return 0, fmt.Errorf("couldn't take the registry over: %w", err)
+		closeConn(c)
+		return nil, 0, fmt.Errorf("couldn't take the registry over: %w", err)
 	}
-	return epoch, nil
+	return c, epoch, nil
 }
 
 // Epoch is the number of takeovers up to this process's own.
@@ -160,10 +123,67 @@ func (s *Store) relock(ctx context.Context) *pgx.Conn {
 	if err != nil {
 		return nil
 	}
-	var got bool
-	if err := c.QueryRow(ctx, `SELECT pg_try_advisory_lock($1, $2)`, lockClass, lockLease).Scan(&got); err != nil || !got {
+	if got, err := tryLock(ctx, c); err != nil || !got {
 		closeConn(c)
 		return nil
 	}
 	return c
+}
+
+func tryLock(ctx context.Context, c *pgx.Conn) (got bool, err error) {
+	err = c.QueryRow(ctx, `SELECT pg_try_advisory_lock($1, $2)`, lockClass, lockLease).Scan(&got)
+	return got, explain("ask for the lease", err)
+}
+
+// askAgain is how long a standby waits after its database went away.
+const askAgain = time.Second
+
+// lead waits for the lease and takes over. Who has begun to wait outlasts a
+// restart of the database; a database that isn't there at first is an error.
+func lead(ctx context.Context, cfg Config) (*pgx.Conn, int64, error) {
+	c, err := connect(ctx, cfg.URL)
+	if err != nil {
+		return nil, 0, err
+	}
+	got, err := tryLock(ctx, c)
+	if err == nil && got {
+		return takeOver(ctx, c, cfg.Holder)
+	}
+	if err == nil && cfg.Busy != nil {
+		err = cfg.Busy(holder(ctx, c))
+	}
+	if err != nil {
+		closeConn(c)
+		return nil, 0, err
+	}
+	for {
+		if _, err = c.Exec(ctx, `SELECT pg_advisory_lock($1, $2)`, lockClass, lockLease); err != nil {
+			closeConn(c)
+		} else if c, epoch, err := takeOver(ctx, c, cfg.Holder); err == nil {
+			return c, epoch, nil
+		} // the lease may come from a server that is about to end
+		if c, err = again(ctx, cfg.URL); err != nil {
+			return nil, 0, err
+		}
+	}
+}
+
+// again connects to a database that went away.
+func again(ctx context.Context, url string) (*pgx.Conn, error) {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("couldn't wait for the lease: %w", ctx.Err())
+		case <-time.After(askAgain):
+		}
+		if c, err := connect(ctx, url); err == nil {
+			return c, nil
+		}
+	}
+}
+
+// holder is who took the registry over last, for a sentence; "" if unknown.
+func holder(ctx context.Context, c *pgx.Conn) (name string) {
+	_ = c.QueryRow(ctx, `SELECT holder FROM lease`).Scan(&name) // the very first process makes the table
+	return name
 }

@@ -70,9 +70,12 @@ import (
 
 // Config of a store.
 type Config struct {
-	URL    string // a connection string; the role owns the database
+	URL    string // a connection string; the role owns the database, or was given what Schema grants
 	Holder string // who this process is, for the operator who looks into table lease
 	Conns  int32  // connections at most beside the lease's; 0: 16
+	// Busy is told who is active before Open waits for its end; an error ends
+	// Open instead. nil: it waits.
+	Busy func(holder string) error
 }
 
 // Store is the registry's back end in a database. It is safe for concurrent
@@ -109,17 +112,8 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if cfg.Conns == 0 {
 		cfg.Conns = defaultConns
 	}
-	lock, err := connect(ctx, cfg.URL)
+	lock, epoch, err := lead(ctx, cfg)
 	if err != nil {
-		return nil, err
-	}
-	if _, err := lock.Exec(ctx, `SELECT pg_advisory_lock($1, $2)`, lockClass, lockLease); err != nil {
-		closeConn(lock)
-		return nil, explain("wait for the lease", err)
-	}
-	epoch, err := takeOver(ctx, lock, cfg.Holder)
-	if err != nil {
-		closeConn(lock)
 		return nil, err
 	}
 	s := &Store{cfg: cfg, epoch: epoch, lost: make(chan struct{}), ops: make(chan *op, queueLength), closed: make(chan struct{})}
@@ -199,6 +193,10 @@ func explain(what string, err error) error {
 			Hint("PostgreSQL が動いているか確かめてください。", "Check that PostgreSQL is running.").Because(fmt.Errorf("couldn't %s: %w", what, err))
 	case pe.Code == "SU001":
 		return registry.ErrFenced
+	case pe.Code == "42501": // insufficient_privilege
+		return say.New(codeDatabase, "データベースに発行記録の表がないか、権限がありません。", "The database has no tables for the registry, or this role no right to them.").
+			Hint("データベースの管理者が sukashi ca schema の出力を実行してください(docs/SERVE.md)。", "The database's administrator runs what sukashi ca schema prints (docs/SERVE.md).").
+			Because(fmt.Errorf("couldn't %s: the database answered %s: %s", what, pe.Code, pe.Message))
 	case pe.Code == "23505" || pe.Code == "23P01": // unique_violation, exclusion_violation
 		return fmt.Errorf("%w (%s)", registry.ErrTaken, pe.ConstraintName)
 	}

@@ -37,7 +37,7 @@ func TestPostgres(t *testing.T) {
 		t.Skip("skipped: the suite runs on the embedded store; a server of its own takes long")
 	}
 	pg := servers.Postgres(t)
-	registrytest.Run(t, func(t testing.TB) registrytest.Backend { return database(pg.URL(t, "registry")) })
+	registrytest.Run(t, func(t testing.TB) registrytest.Backend { return asModest(t, pg) })
 }
 
 func database(url string) registrytest.Backend {

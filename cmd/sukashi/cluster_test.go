@@ -137,7 +137,7 @@ func TestMigrateKilled(t *testing.T) {
 	if testing.Short() {
 		t.Skip("skipped: starts a database and Trillian's servers")
 	}
-	tr := servers.TrillianOnPostgres(t, servers.Postgres(t))
+	tr := servers.TrillianOnPostgres(t, servers.Postgres(t), servers.Preordered)
 	l := newCLILog(t)
 	here := engine.Place{Dir: filepath.Join(l.dir, "store"), HeadDir: filepath.Join(l.dir, "head")}
 	there := engine.Place{Address: tr.Address, CacheDir: filepath.Join(l.dir, "cache"), HeadDir: filepath.Join(l.dir, "there")}

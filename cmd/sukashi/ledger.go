@@ -22,7 +22,7 @@ import (
 
 func newLedger(a *app) *cobra.Command {
 	cmd := &cobra.Command{Use: "ledger", Short: "透明性ログの道具 / tools for the transparency log"}
-	cmd.AddCommand(newFsck(a), newLedgerAppend(a), newLedgerProof(a), newLedgerHead(a), newLedgerExport(a), newLedgerImport(a), newLedgerRotate(a), newLedgerMigrate(a))
+	cmd.AddCommand(newFsck(a), newLedgerAppend(a), newLedgerProof(a), newLedgerHead(a), newLedgerExport(a), newLedgerImport(a), newLedgerRotate(a), newLedgerMigrate(a), newLedgerSchema(a))
 	return cmd
 }
 

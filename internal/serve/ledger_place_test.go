@@ -18,7 +18,7 @@ func TestLedgerOnCluster(t *testing.T) {
 		t.Skip("skipped: starts a database and Trillian's servers")
 	}
 	s, ctx := newSite(t), context.Background()
-	tr := servers.TrillianOnPostgres(t, servers.Postgres(t))
+	tr := servers.TrillianOnPostgres(t, servers.Postgres(t), servers.Stock)
 	s.write("witness.policy", "log "+s.vkey+"\nquorum none\n", 0o644)
 	text := strings.Replace(ledgerYAML, "dir: store", "cluster: {address: "+tr.Address+", cache: cache}", 1)
 	for seq := range uint64(2) {

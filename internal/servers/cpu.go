@@ -31,6 +31,9 @@ func (pg *PG) CPU() time.Duration {
 	return sum
 }
 
+// CPU is as PG's.
+func (m *Maria) CPU() time.Duration { return processTime(m.server.pid()) }
+
 // CPU is the processor time of the log server and of the signer.
 func (tr *Trillian) CPU() (server, signer time.Duration) {
 	return processTime(tr.server.pid()), processTime(tr.signer.pid())

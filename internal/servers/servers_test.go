@@ -1,6 +1,7 @@
 package servers
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -51,13 +52,38 @@ func TestTrillianStarts(t *testing.T) {
 	if testing.Short() {
 		t.Skip("skipped: starts eight servers")
 	}
-	tr := TrillianOnPostgres(t, Postgres(t))
+	tr := TrillianOnPostgres(t, Postgres(t), Preordered)
 	tr.KillServer()
 	tr.StartServer(t)
 	tr.KillSigner()
 	tr.StartSigner(t)
 	m := MariaDB(t, false)
-	TrillianOnMariaDB(t, m)
+	TrillianOnMariaDB(t, m, Preordered)
 	m.Kill(t)
 	m.Start(t)
+}
+
+// TestTrillianRoles: who takes over the log server can neither change nor delete
+// an entry, who takes over the signer can't read one.
+func TestTrillianRoles(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped: starts a database and Trillian's programs")
+	}
+	pg := Postgres(t)
+	TrillianOnPostgres(t, pg, Preordered)
+	database := fmt.Sprintf("trillian_%d", pg.next.Load())
+	for role, allowed := range map[string]map[string]bool{
+		"trillian_server": {"SELECT LeafValue FROM LeafData": true, "DELETE FROM LeafData": false,
+			"UPDATE LeafData SET LeafValue = ''": false, "UPDATE SequencedLeafData SET SequenceNumber = 1": false,
+			"TRUNCATE LeafData": false, "DELETE FROM TreeHead": false, "UPDATE Subtree SET Nodes = ''": false},
+		"trillian_signer": {"SELECT MerkleLeafHash FROM signer.SequencedLeafData": true, "SELECT LeafValue FROM LeafData": false,
+			"SELECT MerkleLeafHash FROM SequencedLeafData": false, "DELETE FROM TreeHead": false, "INSERT INTO LeafData SELECT FROM LeafData": false},
+	} {
+		for statement, want := range allowed {
+			err := pg.psql(database, "", "SET ROLE "+role+"; "+statement)
+			if (err == nil) != want {
+				t.Errorf("%s: %s: %v", role, statement, err)
+			}
+		}
+	}
 }

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/sukashi-project/sukashi/ledger/clusterlog/schema"
 )
 
 // trillianTags leave out the storage and election systems that the tests don't
@@ -38,31 +40,76 @@ type Trillian struct {
 	Address string
 	server  process
 	signer  process
+	prepare func(testing.TB) // makes a Stock database a Preordered one
 }
 
-// TrillianOnPostgres starts log server and signer over a fresh database.
-func TrillianOnPostgres(t testing.TB, pg *PG) *Trillian {
+// Schema says which tables Trillian's programs work on.
+type Schema int
+
+const (
+	// Stock is Trillian's own schema, which every tree works on.
+	Stock Schema = iota
+	// Preordered is Trillian's with what ledger/clusterlog/schema adds to it.
+	Preordered
+)
+
+// TrillianOnPostgres starts log server and signer over a fresh database. With
+// Preordered each program connects with the role that is made for it.
+func TrillianOnPostgres(t testing.TB, pg *PG, s Schema) *Trillian {
 	t.Helper()
 	b := trillianPrograms(t)
 	url := pg.URL(t, "trillian")
 	pg.Load(t, url, filepath.Join(b.module, "storage", "postgresql", "schema", "storage.sql"))
-	return startTrillian(t, b, "--storage_system=postgresql", "--postgresql_uri="+url+postgresPlans)
+	tr := newTrillian(t, b, "--storage_system=postgresql")
+	const flag = "--postgresql_uri="
+	tr.connect(flag+url+postgresPlans, flag+url+postgresPlans)
+	tr.prepare = func(t testing.TB) {
+		pg.Load(t, url, asFile(t, schema.PostgreSQL+"ALTER ROLE trillian_server LOGIN; ALTER ROLE trillian_signer LOGIN;"))
+		as := func(role string) string {
+			return flag + strings.Replace(url, "user="+pgUser, "user="+role, 1) + postgresPlans
+		}
+		tr.connect(as("trillian_server"), as("trillian_signer")+"&search_path=signer%2Cpublic")
+	}
+	tr.run(t, s)
+	return tr
 }
 
 // TrillianOnMariaDB starts log server and signer over a fresh database.
-func TrillianOnMariaDB(t testing.TB, m *Maria) *Trillian {
+func TrillianOnMariaDB(t testing.TB, m *Maria, s Schema) *Trillian {
 	t.Helper()
 	b := trillianPrograms(t)
 	name := m.create(t, "trillian")
-	if err := m.sql(name, filepath.Join(b.module, "storage", "mysql", "schema", "storage.sql"), ""); err != nil {
-		t.Fatalf("couldn't load Trillian's schema: %v", err)
+	load := func(t testing.TB, file string) {
+		t.Helper()
+		if err := m.sql(name, file, ""); err != nil {
+			t.Fatalf("couldn't load Trillian's schema: %v", err)
+		}
 	}
+	load(t, filepath.Join(b.module, "storage", "mysql", "schema", "storage.sql"))
+	tr := newTrillian(t, b, "--storage_system=mysql")
 	// No cap on connections: a transaction prepares statements on a second one,
 	// so that a full pool waits for itself.
-	return startTrillian(t, b, "--storage_system=mysql", "--mysql_uri=root@unix("+m.socket()+")/"+name)
+	uri := "--mysql_uri=root@unix(" + m.socket() + ")/" + name + mariaText
+	tr.connect(uri, uri)
+	tr.prepare = func(t testing.TB) { load(t, asFile(t, schema.MariaDB)) }
+	tr.run(t, s)
+	return tr
 }
 
-func startTrillian(t testing.TB, b programs, storage ...string) *Trillian {
+// mariaText sends a statement with its values in one message, where Trillian's
+// driver would prepare, run and close it for each leaf.
+const mariaText = "?interpolateParams=true"
+
+func asFile(t testing.TB, text string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "x.sql")
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func newTrillian(t testing.TB, b programs, system string) *Trillian {
 	t.Helper()
 	dir, err := tempDir(nil)
 	if err != nil {
@@ -70,19 +117,39 @@ func startTrillian(t testing.TB, b programs, storage ...string) *Trillian {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	tr := &Trillian{}
-	common := append([]string{"--quota_system=noop", "--http_endpoint=", "--logtostderr"}, storage...)
+	common := []string{"--quota_system=noop", "--http_endpoint=", "--logtostderr", system}
 	var signer string
 	tr.Address, signer = freeAddress(t), freeAddress(t)
 	tr.server = process{dir: dir, name: b.server, ready: listens(tr.Address),
-		args: append([]string{"--rpc_endpoint=" + tr.Address, fmt.Sprintf("--max_msg_size_bytes=%d", MaxMessage), "--tree_gc=false"}, common...)}
+		args: append([]string{"", "--rpc_endpoint=" + tr.Address, fmt.Sprintf("--max_msg_size_bytes=%d", MaxMessage), "--tree_gc=false"}, common...)}
 	tr.signer = process{dir: dir, name: b.signer, ready: listens(signer),
-		args: append([]string{"--rpc_endpoint=" + signer, "--force_master", "--sequencer_interval=10ms", "--batch_size=20000", "--num_sequencers=1"}, common...)}
+		args: append([]string{"", "--rpc_endpoint=" + signer, "--force_master", "--sequencer_interval=10ms", "--batch_size=20000", "--num_sequencers=1"}, common...)}
 	tr.server.env, tr.signer.env = []string{lessGC}, []string{lessGC}
 	t.Cleanup(tr.server.kill)
 	t.Cleanup(tr.signer.kill)
+	return tr
+}
+
+// connect says how each program finds the database, by its first argument.
+func (tr *Trillian) connect(server, signer string) {
+	tr.server.args[0], tr.signer.args[0] = server, signer
+}
+
+func (tr *Trillian) run(t testing.TB, s Schema) {
+	t.Helper()
+	if s == Preordered {
+		tr.prepare(t)
+	}
 	tr.StartServer(t)
 	tr.StartSigner(t)
-	return tr
+}
+
+// Prepare goes over from Stock to Preordered with what is in the database.
+func (tr *Trillian) Prepare(t testing.TB) {
+	t.Helper()
+	tr.KillServer()
+	tr.KillSigner()
+	tr.run(t, Preordered)
 }
 
 // StartServer starts the log server after KillServer.

@@ -130,7 +130,7 @@ func TestPace(t *testing.T) {
 // short, or holds more than it counts, goes on from what it counts.
 func TestStartReadsNoWholeLog(t *testing.T) {
 	slow(t)
-	p := newPlace(t, servers.TrillianOnPostgres(t, servers.Postgres(t)))
+	p := newPlace(t, servers.TrillianOnPostgres(t, servers.Postgres(t), servers.Stock))
 	var said bytes.Buffer
 	start := func() *Engine {
 		t.Helper()

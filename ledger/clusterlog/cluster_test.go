@@ -55,9 +55,14 @@ func (w logWriter) Write(b []byte) (int, error) {
 
 func (p *place) TakeHeads(from logtest.Place) { p.heads = from.(*place).heads }
 
-// On starts a cluster for each place.
+// onPostgres starts a cluster for each place.
 func onPostgres(t testing.TB) logtest.Place {
-	return newPlace(t, servers.TrillianOnPostgres(t, servers.Postgres(t)))
+	return newPlace(t, servers.TrillianOnPostgres(t, servers.Postgres(t), servers.Preordered))
+}
+
+// onStock has Trillian's schema alone.
+func onStock(t testing.TB) logtest.Place {
+	return newPlace(t, servers.TrillianOnPostgres(t, servers.Postgres(t), servers.Stock))
 }
 
 func newPlace(t testing.TB, c *servers.Trillian) *place {
@@ -102,12 +107,15 @@ func TestConformanceOnPostgres(t *testing.T) {
 	slow(t)
 	logtest.Run(t, onPostgres)
 	t.Run("same", func(t *testing.T) { logtest.Same(t, onPebble, onPostgres) })
+	t.Run("same on the stock schema", func(t *testing.T) { logtest.Same(t, onPebble, onStock) })
 }
 
 func TestConformanceOnMariaDB(t *testing.T) {
 	slow(t)
 	m := servers.MariaDB(t, false)
-	on := func(t testing.TB) logtest.Place { return newPlace(t, servers.TrillianOnMariaDB(t, m)) }
-	logtest.Run(t, on)
-	t.Run("same", func(t *testing.T) { logtest.Same(t, onPebble, on) })
+	on := func(s servers.Schema) logtest.Maker {
+		return func(t testing.TB) logtest.Place { return newPlace(t, servers.TrillianOnMariaDB(t, m, s)) }
+	}
+	logtest.Run(t, on(servers.Preordered))
+	t.Run("same on the stock schema", func(t *testing.T) { logtest.Same(t, onPebble, on(servers.Stock)) })
 }

@@ -33,7 +33,7 @@ type acknowledged struct {
 func TestKillingThePartsLosesNothing(t *testing.T) {
 	slow(t)
 	pg := servers.OwnPostgres(t, servers.PGOptions{Durable: true})
-	p := newPlace(t, servers.TrillianOnPostgres(t, pg))
+	p := newPlace(t, servers.TrillianOnPostgres(t, pg, servers.Preordered))
 	rng := rand.New(rand.NewPCG(7, 7))
 	writers := []*acknowledged{{by: entry.ByCA}, {by: entry.ByOperator}, {by: entry.ByCALink}, {by: entry.ByRegisterLink}}
 	victims := []func(){
@@ -162,10 +162,11 @@ func (m *tree) add(data []byte) error {
 }
 
 // TestOutage: while the cluster is away an append waits as long as its context
-// allows and says that it is uncertain; the same append succeeds afterwards.
+// allows and says that it is uncertain; the same append succeeds afterwards. In
+// the last one the database gets what this project adds to its schema.
 func TestOutage(t *testing.T) {
 	slow(t)
-	p := newPlace(t, servers.TrillianOnPostgres(t, servers.Postgres(t)))
+	p := newPlace(t, servers.TrillianOnPostgres(t, servers.Postgres(t), servers.Stock))
 	e, err := Open(ctx, p.config(t, logtest.Settings{Origin: logtest.Origin, Head: "head"}))
 	if err != nil {
 		t.Fatal(err)
@@ -174,6 +175,7 @@ func TestOutage(t *testing.T) {
 	for i, away := range []struct{ kill, start func() }{
 		{p.cluster.KillServer, func() { p.cluster.StartServer(t) }},
 		{p.cluster.KillSigner, func() { p.cluster.StartSigner(t) }},
+		{p.cluster.KillServer, func() { p.cluster.Prepare(t) }},
 	} {
 		b := logtest.Event(t, entry.ByCA, uint64(i))
 		away.kill()
@@ -189,7 +191,7 @@ func TestOutage(t *testing.T) {
 			t.Errorf("the same append after the outage: %v, %v", rs, err)
 		}
 	}
-	if n, _ := e.Size(ctx); n != 3 {
+	if n, _ := e.Size(ctx); n != 4 {
 		t.Errorf("%d entries", n)
 	}
 }
@@ -198,7 +200,7 @@ func TestOutage(t *testing.T) {
 // stops, and the log stays one.
 func TestSecondProcessIsNoticed(t *testing.T) {
 	slow(t)
-	p := newPlace(t, servers.TrillianOnPostgres(t, servers.Postgres(t)))
+	p := newPlace(t, servers.TrillianOnPostgres(t, servers.Postgres(t), servers.Preordered))
 	s := logtest.Settings{Origin: logtest.Origin, Head: "head"}
 	e, err := Open(ctx, p.config(t, s))
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 // second one, and nothing after the retirement that the old key would sign.
 func TestRotationAfterACrash(t *testing.T) {
 	slow(t)
-	p := newPlace(t, servers.TrillianOnPostgres(t, servers.Postgres(t)))
+	p := newPlace(t, servers.TrillianOnPostgres(t, servers.Postgres(t), servers.Preordered))
 	s := logtest.Settings{Origin: logtest.Origin, Head: "head"}
 	mem := kv.NewCrashableFS()
 	c := p.config(t, s)

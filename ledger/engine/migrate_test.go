@@ -21,7 +21,7 @@ var ctx = context.Background()
 func embedded(t testing.TB) Place { return Place{Dir: t.TempDir(), HeadDir: t.TempDir()} }
 
 func cluster(t testing.TB) Place {
-	tr := servers.TrillianOnPostgres(t, servers.Postgres(t))
+	tr := servers.TrillianOnPostgres(t, servers.Postgres(t), servers.Preordered)
 	return Place{Address: tr.Address, MaxMessage: servers.MaxMessage, CacheDir: t.TempDir(), HeadDir: t.TempDir()}
 }
 

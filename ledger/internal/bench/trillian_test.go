@@ -13,7 +13,7 @@ func parses(b []byte) error { _, err := sequence.Parse([][]byte{b}); return err 
 func trillians(t *testing.T) []database {
 	t.Helper()
 	return []database{
-		{"Trillian, PostgreSQL", servers.TrillianOnPostgres(t, servers.OwnPostgres(t, servers.PGOptions{Durable: true})).Address},
-		{"Trillian, MariaDB", servers.TrillianOnMariaDB(t, servers.MariaDB(t, true)).Address},
+		{"Trillian, PostgreSQL", servers.TrillianOnPostgres(t, servers.OwnPostgres(t, servers.PGOptions{Durable: true}), servers.Stock).Address},
+		{"Trillian, MariaDB", servers.TrillianOnMariaDB(t, servers.MariaDB(t, true), servers.Stock).Address},
 	}
 }

@@ -171,7 +171,7 @@ func (a *Authority) split(live []uint64, app *counter.Application) (*registry.Re
 func issueFacts(j *job, alone, keyNew, built bool) *policy.Facts {
 	f := policy.NewFacts(policy.Issue)
 	c := j.app.Certified
-	f.Set("form_grammar", j.app.Validate() == nil)
+	f.Set("form_grammar", j.valid)
 	f.Set("basis_named", true) // counter.Parse takes nothing else
 	f.Set("counter_authenticated", j.from != "")
 	f.Set("existence_checked", j.app.Check.Existence)

@@ -3,7 +3,6 @@ package ca
 import (
 	"bytes"
 	"context"
-	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -40,6 +39,8 @@ func certificate(rec *registry.Record) *Certificate {
 //
 // When ctx ends first, the issuance goes on; asking again tells how it ended.
 func (a *Authority) Issue(ctx context.Context, app *counter.Application, from string) (*Certificate, error) {
+	own := *app // what is checked here is what is certified, whatever the caller does with theirs
+	app = &own
 	if err := app.Validate(); err != nil {
 		return nil, a.refuseNow(codeForm, err)
 	}
@@ -47,11 +48,11 @@ func (a *Authority) Issue(ctx context.Context, app *counter.Application, from st
 	if err != nil {
 		return nil, a.refuseNow(codePossession, err)
 	}
-	spki, err := x509.MarshalPKIXPublicKey(key)
+	spki, err := profile.EncodeKey(key)
 	if err != nil {
 		return nil, a.refuseNow(codePossession, err)
 	}
-	j, mine, err := a.enter(&job{app: app, from: from, key: key, spki: entry.Sum(spki), done: make(chan struct{})})
+	j, mine, err := a.enter(&job{app: app, valid: true, from: from, key: key, spki: entry.Sum(spki), done: make(chan struct{})})
 	if err != nil {
 		return nil, err
 	}

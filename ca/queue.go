@@ -17,13 +17,14 @@ import (
 
 // job is one application on its way through.
 type job struct {
-	app  *counter.Application
-	from string // authenticated name of the counter terminal, "" if none
-	key  crypto.PublicKey
-	spki entry.Digest
-	done chan struct{}
-	out  *Certificate
-	err  error
+	app   *counter.Application
+	valid bool   // app.Validate found nothing
+	from  string // authenticated name of the counter terminal, "" if none
+	key   crypto.PublicKey
+	spki  entry.Digest
+	done  chan struct{}
+	out   *Certificate
+	err   error
 
 	// settled is the count of settlements before the application was looked for
 	// in the registry; after another one it must be looked for again.

@@ -2,11 +2,6 @@ package counter
 
 import (
 	"bytes"
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rsa"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -210,36 +205,6 @@ func validSerial(s string) bool {
 
 func only(s, set string) bool {
 	return strings.IndexFunc(s, func(r rune) bool { return !strings.ContainsRune(set, r) }) < 0
-}
-
-// PublicKey returns the key to certify after verifying the proof of
-// possession: the request is signed by its own key. The request may name
-// nobody and ask for nothing: everything in the certificate comes from the
-// form and the profile. Keys are RSA with 2048 to 4096 bits and e = 65537, or
-// P-256.
-func (a *Application) PublicKey() (crypto.PublicKey, error) {
-	csr, err := x509.ParseCertificateRequest(a.Request)
-	if err != nil {
-		return nil, errors.New("the certification request is not readable")
-	}
-	//lint:ignore SA1019 nothing is parsed here: a request with any attribute at all is refused
-	if len(csr.Subject.Names) != 0 || len(csr.Extensions) != 0 || len(csr.Attributes) != 0 {
-		return nil, errors.New("the certification request holds more than a public key")
-	}
-	if err := csr.CheckSignature(); err != nil {
-		return nil, errors.New("the certification request is not signed by its own key")
-	}
-	switch k := csr.PublicKey.(type) {
-	case *rsa.PublicKey:
-		if n := k.N.BitLen(); n >= 2048 && n <= 4096 && k.E == 65537 {
-			return k, nil
-		}
-	case *ecdsa.PublicKey:
-		if k.Curve == elliptic.P256() {
-			return k, nil
-		}
-	}
-	return nil, errors.New("the key is not of an accepted kind and size")
 }
 
 // readBounded reads at most max bytes; more is an error.

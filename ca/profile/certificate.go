@@ -95,7 +95,7 @@ func (p *Profile) Issuer(pub crypto.PublicKey, baseURL string) (*Issuer, error) 
 	if p.file.Role != Root {
 		return nil, errors.New("only a root's profile makes an issuer")
 	}
-	spki, err := x509.MarshalPKIXPublicKey(pub)
+	spki, err := EncodeKey(pub)
 	if err != nil {
 		return nil, fmt.Errorf("couldn't encode the public key: %w", err)
 	}
@@ -155,7 +155,7 @@ func EndOfDay(t time.Time, years int) time.Time {
 // KeyIdentifier returns the key identifier of RFC 7093 section 2 (1): the
 // leftmost 160 bits of the SHA-256 of the subjectPublicKey.
 func KeyIdentifier(pub crypto.PublicKey) ([]byte, error) {
-	spki, err := x509.MarshalPKIXPublicKey(pub)
+	spki, err := EncodeKey(pub)
 	if err != nil {
 		return nil, fmt.Errorf("couldn't encode the public key: %w", err)
 	}
@@ -219,7 +219,7 @@ func (p *Profile) prepare(req *Request) (*input, error) {
 	if len(req.Serial) < 8 || len(req.Serial) > 20 || req.Serial[0] == 0 || req.Serial[0] > 0x7f {
 		return nil, errors.New("serial must be positive with 8 to 20 bytes")
 	}
-	spki, err := x509.MarshalPKIXPublicKey(req.PublicKey)
+	spki, err := EncodeKey(req.PublicKey)
 	if err != nil {
 		return nil, fmt.Errorf("couldn't encode the public key: %w", err)
 	}

@@ -116,17 +116,20 @@ func (k Key) Slots(slots []Slot) ([]entry.Digest, error) {
 		return nil, errors.New("record key is missing or erased")
 	}
 	out := make([]entry.Digest, len(slots))
-	prk, err := hkdf.Extract(sha256.New, k[:], nil) // the same for every field
-	if err != nil {
-		return nil, fmt.Errorf("couldn't derive a field salt: %w", err)
-	}
-	// A salt is the one block of an HKDF-Expand (RFC 5869 2.3).
-	expand := hmac.New(sha256.New, prk)
-	var block [sha256.Size]byte
+	var m mac
+	m.start(&noSalt)
+	m.write(string(k[:]))
+	prk := m.sum() // HKDF-Extract (RFC 5869 2.2), the same for every field
 	for i, s := range slots {
-		expand.Reset()
-		io.WriteString(expand, saltInfo("subject", s.Field)+"\x01")
-		out[i] = commit(expand.Sum(block[:0]), []byte(s.Value))
+		m.start(&prk)
+		m.write("sukashi/v1/subject/")
+		m.write(s.Field)
+		m.write("\x01")
+		salt := m.sum() // the one block of an HKDF-Expand (RFC 5869 2.3)
+		m.start(&salt)
+		m.length(len(s.Value))
+		m.write(s.Value)
+		out[i] = m.sum()
 	}
 	return out, nil
 }

@@ -1,14 +1,6 @@
 package profile
 
-import (
-	"bytes"
-	"crypto/x509"
-	"fmt"
-	"strings"
-
-	"golang.org/x/crypto/cryptobyte"
-	"golang.org/x/crypto/cryptobyte/asn1"
-)
+import "strings"
 
 // Finding is one broken clause. It never quotes a value from the bytes.
 type Finding struct {
@@ -38,17 +30,10 @@ type certRule struct {
 	check        func(*linted) string
 }
 
-// linted is a certificate as the lints see it: parsed again from the bytes, by
-// another parser (crypto/x509) than the builder that wrote them.
-type linted struct {
-	*x509.Certificate
-	role  Role
-	names *otherNames // once read
-}
-
 type otherNames struct {
-	fields, values []string
-	ok             bool
+	fields string
+	values []string
+	ok     bool
 }
 
 // Lint checks a TBSCertificate against the house rules. Bytes that can't be
@@ -56,7 +41,7 @@ type otherNames struct {
 func Lint(tbs []byte) []Finding {
 	c, err := parseTBS(tbs)
 	if err != nil {
-		return []Finding{{"C00", "RFC 5280 4.1", "the bytes are not a certificate that common parsers read"}}
+		return []Finding{{"C00", "RFC 5280 4.1", "the bytes are not a TBSCertificate in DER as this CA writes it"}}
 	}
 	var out []Finding
 	for _, r := range certRules {
@@ -65,50 +50,4 @@ func Lint(tbs []byte) []Finding {
 		}
 	}
 	return out
-}
-
-// parseTBS puts a signature of one byte behind the TBSCertificate, because
-// crypto/x509 reads whole certificates only; it does not look at it.
-func parseTBS(tbs []byte) (*linted, error) {
-	alg, err := innerAlgorithm(tbs)
-	if err != nil {
-		return nil, err
-	}
-	b := cryptobyte.NewBuilder(make([]byte, 0, len(tbs)+len(alg)+16))
-	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddBytes(tbs)
-		b.AddBytes(alg)
-		b.AddASN1BitString([]byte{0})
-	})
-	der, err := b.Bytes()
-	if err != nil {
-		return nil, err
-	}
-	c, err := x509.ParseCertificate(der)
-	if err != nil {
-		return nil, fmt.Errorf("couldn't parse: %w", err)
-	}
-	l := &linted{Certificate: c, role: Resident}
-	switch {
-	case c.IsCA && len(c.AuthorityKeyId) == 0:
-		l.role = Root
-	case c.IsCA && bytes.Equal(c.RawIssuer, c.RawSubject):
-		l.role = Link
-	case c.IsCA:
-		l.role = Cross
-	case len(c.ExtKeyUsage) > 0 || len(c.UnknownExtKeyUsage) > 0:
-		l.role = OCSP
-	}
-	return l, nil
-}
-
-func innerAlgorithm(tbs []byte) (cryptobyte.String, error) {
-	var body, alg cryptobyte.String
-	in := cryptobyte.String(tbs)
-	if !in.ReadASN1(&body, asn1.SEQUENCE) || !in.Empty() ||
-		!body.SkipOptionalASN1(asn1.Tag(0).ContextSpecific().Constructed()) ||
-		!body.SkipASN1(asn1.INTEGER) || !body.ReadASN1Element(&alg, asn1.SEQUENCE) {
-		return nil, fmt.Errorf("not a TBSCertificate")
-	}
-	return alg, nil
 }

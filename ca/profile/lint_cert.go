@@ -3,8 +3,6 @@ package profile
 import (
 	"bytes"
 	"crypto/rsa"
-	"crypto/x509"
-	"encoding/asn1"
 	"strings"
 	"time"
 	"unicode"
@@ -41,52 +39,60 @@ var certRules = []certRule{
 	{"C22", "DESIGN 5", ordinalForm},
 	{"C23", "RFC 5280 4.1.2.5", wholeSeconds},
 	{"C24", "RFC 5280 4.2.1.5, 4.2.1.11", crossConstrained},
+	{"C25", "RFC 5280 4.2, DOMAIN 6", extensionsKnown},
 }
 
 func version3(c *linted) string {
-	if c.Version != 3 {
+	if c.version != 2 {
 		return "version is not 3"
 	}
 	return ""
 }
 
 func serialForm(c *linted) string {
-	if n := len(c.SerialNumber.Bytes()); c.SerialNumber.Sign() <= 0 || n < 8 || c.SerialNumber.BitLen() > 159 {
+	if n := len(c.serial); n < 8 || n > 20 || c.serial[0] == 0 && c.serial[1] == 0 {
 		return "serial is not positive with 64 to 159 bits"
 	}
 	return ""
 }
 
 func signatureAlgorithm(c *linted) string {
-	switch c.SignatureAlgorithm {
-	case x509.SHA256WithRSA, x509.ECDSAWithSHA256, x509.ECDSAWithSHA384:
-		return ""
+	for _, a := range []SigAlg{SHA256WithRSA, ECDSAWithSHA256, ECDSAWithSHA384} {
+		if bytes.Equal(c.algorithm, a.DER()) {
+			return ""
+		}
 	}
 	return "signature algorithm is not one of the three in use"
 }
 
 func namesPresent(c *linted) string {
-	if len(c.Issuer.Names) == 0 || len(c.Subject.Names) == 0 {
+	if len(c.issuer) <= 2 || len(c.subject) <= 2 {
 		return "issuer or subject is empty"
 	}
-	if (c.role == Root || c.role == Link) != bytes.Equal(c.RawIssuer, c.RawSubject) {
+	if (c.role == Root || c.role == Link) != bytes.Equal(c.issuer, c.subject) {
 		return "issuer equals subject in something else than a root or link, or differs in one"
 	}
 	return ""
 }
 
 func endOfJapaneseDay(c *linted) string {
-	if c.role != OCSP && c.NotAfter.UTC().Format("150405") != "145959" {
+	if c.role != OCSP && !c.endsDay() {
 		return "validity does not end at 23:59:59 in Japan"
 	}
 	return ""
 }
 
+// endsDay: 23:59:59 in Japan is 14:59:59 UTC, in which certificates are written.
+func (c *linted) endsDay() bool {
+	h, m, s := c.notAfter.UTC().Clock()
+	return h == 14 && m == 59 && s == 59
+}
+
 func lifetime(c *linted) string {
-	if !c.NotBefore.Before(c.NotAfter) {
+	if !c.notBefore.Before(c.notAfter) {
 		return "validity ends before it starts"
 	}
-	if c.NotAfter.After(c.latestEnd()) {
+	if c.notAfter.After(c.latestEnd()) {
 		return "validity is longer than the role allows"
 	}
 	return ""
@@ -96,25 +102,23 @@ func lifetime(c *linted) string {
 func (c *linted) latestEnd() time.Time {
 	switch c.role {
 	case Root, Link:
-		return c.NotBefore.AddDate(30, 0, 1)
+		return c.notBefore.AddDate(30, 0, 1)
 	case Cross, Resident: // a resident's: five birthdays, a leap day and the rest of the day
-		return c.NotBefore.AddDate(5, 0, 2)
+		return c.notBefore.AddDate(5, 0, 2)
 	case OCSP:
-		return c.NotBefore.AddDate(1, 0, 1)
+		return c.notBefore.AddDate(1, 0, 1)
 	}
-	return c.NotBefore
+	return c.notBefore
 }
 
 func wholeSeconds(c *linted) string {
-	for _, t := range []time.Time{c.NotBefore, c.NotAfter} {
-		tag, text := cbasn1.UTCTime, t.UTC().Format("20060102150405Z")
-		if t.UTC().Year() < 2050 {
-			text = text[2:]
-		} else {
-			tag = cbasn1.GeneralizedTime
+	for i, t := range []time.Time{c.notBefore, c.notAfter} {
+		tag, layout := cbasn1.UTCTime, "060102150405Z"
+		if t.UTC().Year() >= 2050 {
+			tag, layout = cbasn1.GeneralizedTime, "20060102150405Z"
 		}
-		want := append([]byte{byte(tag), byte(len(text))}, text...)
-		if !bytes.Contains(c.RawTBSCertificate, want) {
+		var room [17]byte
+		if !bytes.Equal(c.validity[i], t.UTC().AppendFormat(append(room[:0], byte(tag), byte(len(layout))), layout)) {
 			return "a time is not UTCTime through 2049 and GeneralizedTime from 2050"
 		}
 	}
@@ -122,10 +126,10 @@ func wholeSeconds(c *linted) string {
 }
 
 func subjectKeyStrength(c *linted) string {
-	if _, err := AlgFor(c.PublicKey); err != nil {
+	if _, err := AlgFor(c.key); err != nil {
 		return "subject key is neither RSA of 2048 to 4096 bits nor on P-256 or P-384"
 	}
-	if k, ok := c.PublicKey.(*rsa.PublicKey); ok && (k.E < 65537 || k.E%2 == 0 || k.N.Bit(0) == 0 || k.N.BitLen()%8 != 0) {
+	if k, ok := c.key.(*rsa.PublicKey); ok && (k.E < 65537 || k.E%2 == 0 || k.N.Bit(0) == 0 || k.N.BitLen()%8 != 0) {
 		return "RSA key has an even modulus, a small or even exponent or an odd length"
 	}
 	return ""
@@ -137,23 +141,25 @@ func subjectForm(c *linted) string {
 	if c.role == Cross {
 		return "" // another CA's name is as that CA writes it
 	}
-	var n []Attribute
-	in := cryptobyte.String(c.RawSubject)
-	var rdns cryptobyte.String
-	if !in.ReadASN1(&rdns, cbasn1.SEQUENCE) {
+	rdns, ok := inside(c.subject, cbasn1.SEQUENCE)
+	if !ok {
 		return "subject can't be read"
 	}
-	for !rdns.Empty() {
+	var n [4]Attribute
+	count := 0
+	for ; !rdns.Empty(); count++ {
 		a, ok := readRDN(&rdns)
 		if !ok {
 			return "subject has an RDN with several attributes, another type or another string form"
 		}
-		n = append(n, a)
+		if count < len(n) {
+			n[count] = a
+		}
 	}
 	if c.role != Resident {
 		return ""
 	}
-	if len(n) != 4 || n[0].Type != "C" || n[1].Type != "L" || n[2].Type != "L" || n[3].Type != "CN" {
+	if count != 4 || n[0].Type != "C" || n[1].Type != "L" || n[2].Type != "L" || n[3].Type != "CN" {
 		return "subject is not C, L, L, CN"
 	}
 	cn := n[3].Value
@@ -171,22 +177,29 @@ func subjectForm(c *linted) string {
 
 func readRDN(rdns *cryptobyte.String) (Attribute, bool) {
 	var set, seq, value cryptobyte.String
-	var id asn1.ObjectIdentifier
+	var id []byte
 	var tag cbasn1.Tag
 	if !rdns.ReadASN1(&set, cbasn1.SET) || !set.ReadASN1(&seq, cbasn1.SEQUENCE) || !set.Empty() ||
-		!seq.ReadASN1ObjectIdentifier(&id) || !seq.ReadAnyASN1(&value, &tag) || !seq.Empty() {
+		!readOID(&seq, &id) || !seq.ReadAnyASN1(&value, &tag) || !seq.Empty() {
 		return Attribute{}, false
 	}
-	for t, o := range attributeOIDs {
-		if o.Equal(id) {
-			want := cbasn1.UTF8String
-			if t == "C" {
-				want = cbasn1.PrintableString
-			}
-			return Attribute{t, string(value)}, tag == want && utf8.Valid(value)
-		}
+	want := cbasn1.UTF8String
+	a := Attribute{Value: string(value)}
+	switch string(id) {
+	case "\x55\x04\x06":
+		a.Type, want = "C", cbasn1.PrintableString
+	case "\x55\x04\x0a":
+		a.Type = "O"
+	case "\x55\x04\x0b":
+		a.Type = "OU"
+	case "\x55\x04\x07":
+		a.Type = "L"
+	case "\x55\x04\x03":
+		a.Type = "CN"
+	default:
+		return a, false
 	}
-	return Attribute{}, false
+	return a, tag == want && isString(tag, value)
 }
 
 // roman accepts "Nagano-ken", "Kita-Azumi-gun Hakuba-mura".
@@ -199,15 +212,6 @@ func roman(s string) bool {
 	return s != ""
 }
 
-func (c *linted) extension(id asn1.ObjectIdentifier) (value []byte, critical, found bool) {
-	for _, e := range c.Extensions {
-		if e.Id.Equal(id) {
-			return e.Value, e.Critical, true
-		}
-	}
-	return nil, false, false
-}
-
 func keyUsageExact(c *linted) string {
 	want := []byte{0x03, 0x02, 0x01, 0x06}
 	switch c.role {
@@ -216,14 +220,14 @@ func keyUsageExact(c *linted) string {
 	case OCSP:
 		want = []byte{0x03, 0x02, 0x07, 0x80}
 	}
-	if v, critical, ok := c.extension(oidKeyUsage); !ok || !critical || !bytes.Equal(v, want) {
+	if v, critical, ok := c.extension(idKeyUsage); !ok || !critical || !bytes.Equal(v, want) {
 		return "keyUsage is not critical or not the one of the role"
 	}
 	return ""
 }
 
 func basicConstraintsExact(c *linted) string {
-	v, critical, ok := c.extension(oidConstraints)
+	v, critical, ok := c.extension(idConstraints)
 	free := bytes.Equal(v, []byte{0x30, 0x03, 0x01, 0x01, 0xff})
 	limited := len(v) == 8 && bytes.Equal(v[:7], []byte{0x30, 0x06, 0x01, 0x01, 0xff, 0x02, 0x01}) && v[7] <= 16
 	switch {
@@ -237,7 +241,7 @@ func basicConstraintsExact(c *linted) string {
 
 // otherNames are the values of a SAN of UTF8String otherNames in order, read
 // once for all rules about them.
-func (c *linted) otherNames() (fields []string, values []string, ok bool) {
+func (c *linted) otherNames() (fields string, values []string, ok bool) {
 	if c.names == nil {
 		c.names = new(otherNames)
 		c.names.fields, c.names.values, c.names.ok = c.readOtherNames()
@@ -245,34 +249,38 @@ func (c *linted) otherNames() (fields []string, values []string, ok bool) {
 	return c.names.fields, c.names.values, c.names.ok
 }
 
-func (c *linted) readOtherNames() (fields []string, values []string, ok bool) {
-	v, _, found := c.extension(oidSubjectAltName)
-	var names cryptobyte.String
-	in := cryptobyte.String(v)
-	if !found || !in.ReadASN1(&names, cbasn1.SEQUENCE) || !in.Empty() {
-		return nil, nil, false
+func (c *linted) readOtherNames() (fields string, values []string, ok bool) {
+	v, _, found := c.extension(idSubjectAltName)
+	names, ok := inside(v, cbasn1.SEQUENCE)
+	if !found || !ok {
+		return "", nil, false
 	}
+	var order [8]byte
+	values = make([]string, 0, len(order))
 	for !names.Empty() {
 		var other, wrap, val cryptobyte.String
-		var id asn1.ObjectIdentifier
-		if !names.ReadASN1(&other, tagOtherName) || !other.ReadASN1ObjectIdentifier(&id) ||
+		var id []byte
+		if len(values) == len(order) || !names.ReadASN1(&other, tagOtherName) || !readOID(&other, &id) ||
 			!other.ReadASN1(&wrap, tagOtherName) || !other.Empty() ||
 			!wrap.ReadASN1(&val, cbasn1.UTF8String) || !wrap.Empty() || !utf8.Valid(val) ||
-			len(id) != len(OIDAttribute)+1 || !id[:len(OIDAttribute)].Equal(OIDAttribute) {
-			return nil, nil, false
+			len(id) != len(attributeArc)+1 || string(id[:len(attributeArc)]) != attributeArc || id[len(id)-1] > 9 {
+			return "", nil, false
 		}
-		fields = append(fields, string(rune('0'+id[len(id)-1])))
+		order[len(values)] = '0' + id[len(id)-1]
 		values = append(values, string(val))
 	}
-	return fields, values, true
+	return string(order[:len(values)]), values, true
 }
+
+// attributeArc is the content of OIDAttribute, to which one number is added.
+const attributeArc = "\x2a\x83\x08\x8c\x9b\x55\x08\x05\x05"
 
 func sixOtherNames(c *linted) string {
 	if c.role != Resident {
 		return ""
 	}
 	fields, _, ok := c.otherNames()
-	if _, critical, _ := c.extension(oidSubjectAltName); critical || !ok || strings.Join(fields, "") != "143526" {
+	if _, critical, _ := c.extension(idSubjectAltName); critical || !ok || fields != "143526" {
 		return "subjectAltName is not the six UTF8String otherNames .1 .4 .3 .5 .2 .6, not critical"
 	}
 	return ""
@@ -315,28 +323,73 @@ func noLongNumbers(c *linted) string {
 }
 
 func policyAllowed(c *linted) string {
-	for _, p := range c.PolicyIdentifiers {
-		if production(p) {
-			return "policy OID of the production service"
-		}
+	n, problem := c.policies()
+	if problem != "" {
+		return problem
 	}
-	if (c.role == Resident || c.role.named()) && len(c.PolicyIdentifiers) != 1 {
+	if (c.role == Resident || c.role.named()) && n != 1 {
 		return "not exactly one certificate policy"
 	}
 	return ""
 }
 
+// The production service's policies, and the one among them that is for tests.
+const (
+	productionArc = "\x2a\x83\x08\x8c\x9b\x55\x08\x05\x01"
+	testPolicy    = productionArc + "\x00\x14"
+)
+
+func (c *linted) policies() (n int, problem string) {
+	v, _, found := c.extension(idPolicies)
+	if !found {
+		return 0, ""
+	}
+	const unread = "certificatePolicies can't be read"
+	list, ok := inside(v, cbasn1.SEQUENCE)
+	if !ok || list.Empty() {
+		return 0, unread
+	}
+	var first []byte
+	for ; !list.Empty(); n++ {
+		var policy, qualifiers cryptobyte.String
+		var id []byte
+		if !list.ReadASN1(&policy, cbasn1.SEQUENCE) || !readOID(&policy, &id) ||
+			!policy.Empty() && (!policy.ReadASN1(&qualifiers, cbasn1.SEQUENCE) || !policy.Empty() || !readQualifiers(qualifiers)) {
+			return 0, unread
+		}
+		if bytes.HasPrefix(id, []byte(productionArc)) && string(id) != testPolicy {
+			return 0, "policy OID of the production service"
+		}
+		if n > 0 && bytes.Equal(first, id) || n > 1 {
+			return 0, "more than two certificate policies, or one twice"
+		}
+		first = id
+	}
+	return n, ""
+}
+
+func readQualifiers(list cryptobyte.String) bool {
+	ok := !list.Empty()
+	for ok && !list.Empty() {
+		var one, value cryptobyte.String
+		var id []byte
+		var tag cbasn1.Tag
+		ok = list.ReadASN1(&one, cbasn1.SEQUENCE) && readOID(&one, &id) && one.ReadAnyASN1(&value, &tag) && one.Empty()
+	}
+	return ok
+}
+
 func distributionPoints(c *linted) string {
-	if c.role != Resident && !c.role.named() {
+	v, _, found := c.extension(idDistribution)
+	if !found && c.role != Resident && !c.role.named() {
 		return ""
 	}
-	v, _, _ := c.extension(oidDistribution)
-	var points, point, name, full, dir, uri cryptobyte.String
+	var point, name, full, uri cryptobyte.String
 	zero := cbasn1.Tag(0).ContextSpecific().Constructed()
-	in := cryptobyte.String(v)
-	if !in.ReadASN1(&points, cbasn1.SEQUENCE) || !points.ReadASN1(&point, cbasn1.SEQUENCE) || !points.Empty() ||
+	points, ok := inside(v, cbasn1.SEQUENCE)
+	if !ok || !points.ReadASN1(&point, cbasn1.SEQUENCE) || !points.Empty() ||
 		!point.ReadASN1(&name, zero) || !point.Empty() || !name.ReadASN1(&full, zero) || !name.Empty() ||
-		!full.ReadASN1(&uri, tagURI) || !full.ReadASN1(&dir, tagDirectory) || !full.Empty() {
+		!full.ReadASN1(&uri, tagURI) || !readDirectory(&full) || !full.Empty() {
 		return "cRLDistributionPoints is not one point with an address and a directory name"
 	}
 	if checkURI(string(uri)) != nil {
@@ -346,38 +399,68 @@ func distributionPoints(c *linted) string {
 }
 
 func accessAddresses(c *linted) string {
-	if c.role == Resident && (len(c.OCSPServer) != 1 || len(c.IssuingCertificateURL) != 1) {
-		return "authorityInfoAccess has not one OCSP and one issuer address"
+	v, _, found := c.extension(idInfoAccess)
+	if !found && c.role != Resident {
+		return ""
 	}
-	for _, u := range append(c.OCSPServer, c.IssuingCertificateURL...) {
-		if checkURI(u) != nil {
+	list, ok := inside(v, cbasn1.SEQUENCE)
+	ocsp, issuers := 0, 0
+	for ok && !list.Empty() {
+		var one, uri cryptobyte.String
+		var method []byte
+		ok = list.ReadASN1(&one, cbasn1.SEQUENCE) && readOID(&one, &method) && one.ReadASN1(&uri, tagURI) && one.Empty()
+		switch string(method) {
+		case "\x2b\x06\x01\x05\x05\x07\x30\x01":
+			ocsp++
+		case "\x2b\x06\x01\x05\x05\x07\x30\x02":
+			issuers++
+		default:
+			ok = false
+		}
+		if ok && checkURI(string(uri)) != nil {
 			return "an address of authorityInfoAccess is not an http one"
 		}
+	}
+	if !ok || c.role == Resident && (ocsp != 1 || issuers != 1) {
+		return "authorityInfoAccess can't be read or has not one OCSP and one issuer address"
 	}
 	return ""
 }
 
 func authorityKeyPresent(c *linted) string {
-	v, critical, ok := c.extension(oidAuthorityKeyID)
+	v, critical, ok := c.extension(idAuthorityKeyID)
 	if c.role == Root {
 		if ok {
 			return "a root carries an authorityKeyIdentifier"
 		}
 		return ""
 	}
-	if critical || len(c.AuthorityKeyId) == 0 || len(v) != len(c.AuthorityKeyId)+4 {
+	id, read := c.authorityKey(v)
+	if critical || !read || len(id) == 0 {
 		return "authorityKeyIdentifier is missing, critical, or holds more than the key identifier"
 	}
-	if c.role == Link && bytes.Equal(c.AuthorityKeyId, c.SubjectKeyId) {
+	if own, ok := c.subjectKey(); c.role == Link && ok && bytes.Equal(id, own) {
 		return "a link certificate is by the key that it certifies, or a root carries an authorityKeyIdentifier"
 	}
 	return ""
 }
 
+func (c *linted) authorityKey(value []byte) (id cryptobyte.String, ok bool) {
+	body, ok := inside(value, cbasn1.SEQUENCE)
+	ok = ok && body.ReadASN1(&id, cbasn1.Tag(0).ContextSpecific()) && body.Empty()
+	return id, ok
+}
+
+func (c *linted) subjectKey() (id cryptobyte.String, ok bool) {
+	v, critical, _ := c.extension(idSubjectKeyID)
+	id, ok = inside(v, cbasn1.OCTET_STRING)
+	return id, ok && !critical
+}
+
 func subjectKeyPresent(c *linted) string {
-	_, critical, _ := c.extension(oidSubjectKeyID)
-	want, err := keyIdentifier(c.RawSubjectPublicKeyInfo)
-	if err != nil || critical || !bytes.Equal(c.SubjectKeyId, want) {
+	id, ok := c.subjectKey()
+	want, err := keyIdentifier(c.spki)
+	if err != nil || !ok || !bytes.Equal(id, want) {
 		return "subjectKeyIdentifier is missing, critical, or not that of the key"
 	}
 	return ""
@@ -386,26 +469,54 @@ func subjectKeyPresent(c *linted) string {
 // crossConstrained: the path through another CA must not widen what a policy
 // stands for.
 func crossConstrained(c *linted) string {
-	_, mapped, hasMap := c.extension(oidPolicyMappings)
-	_, demanded, hasDemand := c.extension(oidPolicyConstraints)
+	pairs, mapped, hasMap := c.extension(idPolicyMappings)
+	demand, demanded, hasDemand := c.extension(idPolicyConstraints)
 	if c.role != Cross {
 		if hasMap || hasDemand {
 			return "policyMappings or policyConstraints in something else than a cross certificate"
 		}
 		return ""
 	}
-	if !hasMap || !mapped || !hasDemand || !demanded {
+	if !mapped || !demanded || !readMappings(pairs) || len(demand) != 5 || string(demand[:4]) != "\x30\x03\x80\x01" || demand[4] > 16 {
 		return "a cross certificate has no critical policyMappings or no critical policyConstraints"
 	}
 	return ""
 }
 
-func criticalKnown(c *linted) string {
-	for _, e := range c.Extensions {
-		if c.role == Cross && (e.Id.Equal(oidPolicyMappings) || e.Id.Equal(oidPolicyConstraints)) {
-			continue
+func readMappings(value []byte) bool {
+	list, ok := inside(value, cbasn1.SEQUENCE)
+	ok = ok && !list.Empty()
+	for ok && !list.Empty() {
+		var pair cryptobyte.String
+		var issuer, subject []byte
+		ok = list.ReadASN1(&pair, cbasn1.SEQUENCE) && readOID(&pair, &issuer) && readOID(&pair, &subject) && pair.Empty()
+	}
+	return ok
+}
+
+// extensionsKnown: a certificate says nothing that no other lint has read.
+func extensionsKnown(c *linted) string {
+	for _, e := range c.extensions {
+		switch string(e.id) {
+		case idKeyUsage, idConstraints, idDistribution, idPolicies, idPolicyMappings, idPolicyConstraints, idAuthorityKeyID,
+			idSubjectKeyID, idExtKeyUsage, idInfoAccess, idOCSPNoCheck, idOrdinal:
+		case idSubjectAltName, idIssuerAltName:
+			if !readNames(e.value) {
+				return "an alternative name is neither a directory name nor another name, or can't be read"
+			}
+		default:
+			return "an extension of a kind that no profile has"
 		}
-		if e.Critical && !e.Id.Equal(oidKeyUsage) && !e.Id.Equal(oidConstraints) && !e.Id.Equal(oidPolicies) {
+	}
+	return ""
+}
+
+func criticalKnown(c *linted) string {
+	for _, e := range c.extensions {
+		switch id := string(e.id); {
+		case !e.critical, id == idKeyUsage, id == idConstraints, id == idPolicies:
+		case c.role == Cross && (id == idPolicyMappings || id == idPolicyConstraints):
+		default:
 			return "an extension is critical that clients need not know"
 		}
 	}
@@ -413,9 +524,9 @@ func criticalKnown(c *linted) string {
 }
 
 func noRepeatedExtension(c *linted) string {
-	for i, e := range c.Extensions {
-		for _, before := range c.Extensions[:i] {
-			if e.Id.Equal(before.Id) {
+	for i, e := range c.extensions {
+		for _, before := range c.extensions[:i] {
+			if bytes.Equal(e.id, before.id) {
 				return "an extension is there twice"
 			}
 		}
@@ -424,20 +535,24 @@ func noRepeatedExtension(c *linted) string {
 }
 
 func responderForm(c *linted) string {
+	purposes, _, found := c.extension(idExtKeyUsage)
 	if c.role != OCSP {
+		if found {
+			return "extKeyUsage in a CA's certificate"
+		}
 		return ""
 	}
-	if len(c.ExtKeyUsage) != 1 || c.ExtKeyUsage[0] != x509.ExtKeyUsageOCSPSigning || len(c.UnknownExtKeyUsage) > 0 {
+	if string(purposes) != "\x30\x0a\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x09" {
 		return "extKeyUsage is not OCSPSigning alone"
 	}
-	if v, critical, ok := c.extension(oidOCSPNoCheck); !ok || critical || !bytes.Equal(v, []byte{5, 0}) {
+	if v, critical, ok := c.extension(idOCSPNoCheck); !ok || critical || !bytes.Equal(v, []byte{5, 0}) {
 		return "ocsp-nocheck is missing, critical or not NULL"
 	}
 	return ""
 }
 
 func ordinalForm(c *linted) string {
-	v, critical, ok := c.extension(OIDOrdinal)
+	v, critical, ok := c.extension(idOrdinal)
 	if c.role != Resident {
 		if ok {
 			return "an ordinal in a certificate that is not a resident's"

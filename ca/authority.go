@@ -79,6 +79,9 @@ type Config struct {
 	Decider    Decider
 	NoticeMode string        // entry.ModeReference or entry.ModeEcho: the mode of the link
 	CRLLife    time.Duration // nextUpdate − thisUpdate; 0 means 48 hours (lists are made daily, DOMAIN 6.5)
+	// DeltaLife is nextUpdate − thisUpdate of delta lists; 0 means an eighth of
+	// CRLLife, less than 0 that there are none.
+	DeltaLife time.Duration
 	// StateDir is where snapshots of the revocation state are kept, so that a
 	// start need not read the whole log; "": none, it reads it.
 	StateDir string
@@ -231,6 +234,12 @@ func newAuthority(cfg Config) (*Authority, error) {
 	}
 	if cfg.CRLLife == 0 {
 		cfg.CRLLife = defaultCRLLife
+	}
+	switch {
+	case cfg.DeltaLife < 0:
+		cfg.DeltaLife = 0
+	case cfg.DeltaLife == 0:
+		cfg.DeltaLife = max(time.Minute, (cfg.CRLLife / 8).Truncate(time.Second))
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)

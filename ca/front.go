@@ -9,10 +9,12 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/gorilla/mux"
 
 	"github.com/sukashi-project/sukashi/ca/counter"
+	"github.com/sukashi-project/sukashi/ca/registry"
 	"github.com/sukashi-project/sukashi/internal/problem"
 	"github.com/sukashi-project/sukashi/internal/say"
 )
@@ -165,7 +167,8 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 }
 
 // Public returns the handler of what every client may fetch: /issuer.cer,
-// /crl/{partition}.crl and, if ocsp is not nil, /ocsp and /ocsp/…. Each generation
+// /crl/{partition}.crl, /crl/{partition}-delta.crl and, if ocsp is not nil, /ocsp and
+// /ocsp/…. Each generation
 // is served under the path of its base address; earlier are the responders of the
 // earlier ones, in the order of Config.Earlier.
 func Public(a *Authority, ocsp http.Handler, earlier ...http.Handler) http.Handler {
@@ -178,7 +181,12 @@ func Public(a *Authority, ocsp http.Handler, earlier ...http.Handler) http.Handl
 			_, _ = w.Write(g.der)
 		}).Methods(http.MethodGet, http.MethodHead)
 		r.HandleFunc(at+"/crl/{partition:full|ca|[0-9]{6}}.crl", func(w http.ResponseWriter, r *http.Request) {
-			a.serveCRL(w, r, g)
+			c, err := a.CRLOf(g.issuer.Key, mux.Vars(r)["partition"])
+			a.serveCRL(w, r, c, err)
+		}).Methods(http.MethodGet, http.MethodHead)
+		r.HandleFunc(at+"/crl/{partition:full|[0-9]{6}}-delta.crl", func(w http.ResponseWriter, r *http.Request) {
+			c, err := a.deltaOf(g, mux.Vars(r)["partition"])
+			a.serveCRL(w, r, c, err)
 		}).Methods(http.MethodGet, http.MethodHead)
 		if i < len(responders) && responders[i] != nil {
 			r.PathPrefix(at + "/ocsp").Handler(responders[i])
@@ -187,13 +195,19 @@ func Public(a *Authority, ocsp http.Handler, earlier ...http.Handler) http.Handl
 	return r
 }
 
-func (a *Authority) serveCRL(w http.ResponseWriter, r *http.Request, g *generation) {
-	c, err := a.CRLOf(g.issuer.Key, mux.Vars(r)["partition"])
+// maxListAge bounds what HTTP caches may keep of a list, so that a new one
+// reaches clients behind a cache within a minute.
+const maxListAge = time.Minute
+
+func (a *Authority) serveCRL(w http.ResponseWriter, r *http.Request, c registry.CRL, err error) {
 	if err != nil || len(c.DER) == 0 {
 		problem.Write(w, r, http.StatusNotFound, say.New("crl.notfound", "その失効リストはありません。", "There is no such revocation list."))
 		return
 	}
-	w.Header().Set("Content-Type", "application/pkix-crl")
-	w.Header().Set("ETag", fmt.Sprintf(`"%s-%d"`, c.Partition, c.Number))
+	h := w.Header()
+	age := min(max(c.NextTime.Sub(a.cfg.Now()), 0), maxListAge)
+	h.Set("Cache-Control", fmt.Sprintf("max-age=%d, public, no-transform, must-revalidate", age/time.Second))
+	h.Set("Content-Type", "application/pkix-crl")
+	h.Set("ETag", fmt.Sprintf(`"%s-%d"`, c.Partition, c.Number))
 	http.ServeContent(w, r, "", c.ThisTime, bytes.NewReader(c.DER))
 }

@@ -43,7 +43,7 @@ func newGeneration(g Generation, cfg *Config, state *revocation.State) (*generat
 		return nil, errors.New("the issuer certificate is not the issuer key's")
 	}
 	lists, err := revocation.NewLists(revocation.ListsConfig{State: state, Issuer: issuer, Resident: cfg.Profile, Places: Place,
-		BaseURL: g.BaseURL, Validity: cfg.CRLLife})
+		BaseURL: g.BaseURL, Validity: cfg.CRLLife, DeltaLife: cfg.DeltaLife})
 	if err != nil {
 		return nil, err
 	}
@@ -157,7 +157,7 @@ func (a *Authority) CRLOf(key entry.Digest, partition string) (registry.CRL, err
 // due returns the lists that a generation needs now: those of a leaked or retired
 // key have ended.
 func (a *Authority) due(g *generation) ([]*revocation.List, error) {
-	if k := a.state.Key(g.issuer.Key); g.key == nil || k.Leaked || k.Retired {
+	if !a.signsLists(g) {
 		return nil, nil
 	}
 	var out []*revocation.List
@@ -240,12 +240,18 @@ func (a *Authority) signCRL(ctx context.Context, g *generation, l *revocation.Li
 		return PublishedCRL{}, err
 	}
 	row := registry.CRL{Partition: g.row(l.Partition), Number: l.Number, Covers: l.Covers, DER: der, ThisTime: l.ThisUpdate, NextTime: l.NextUpdate}
+	out := PublishedCRL{Issuer: g.issuer.Key, Partition: l.Partition, Number: l.Number, Covers: l.Covers, Entries: l.Entries, Index: logged.Index,
+		DER: der, ThisUpdate: l.ThisUpdate, NextUpdate: l.NextUpdate}
+	if l.Base != nil {
+		row.Partition, row.Base, out.Base = g.deltaRow(l.Partition), l.Base.Number, l.Base.Number
+	} else if row.Bases, err = a.bases(g, l); err != nil {
+		return PublishedCRL{}, err
+	}
 	if err := a.reg.SetCRL(row, registry.Synced); err != nil {
 		return PublishedCRL{}, err
 	}
-	a.noteList(g, l.Partition, row)
-	return PublishedCRL{Issuer: g.issuer.Key, Partition: l.Partition, Number: l.Number, Covers: l.Covers, Entries: l.Entries, Index: logged.Index,
-		DER: der, ThisUpdate: l.ThisUpdate, NextUpdate: l.NextUpdate}, nil
+	a.newest.Store(row.Partition, withoutDER(row))
+	return out, nil
 }
 
 // leakBatch bounds how many revocations of a leak go into one append.

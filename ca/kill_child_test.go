@@ -122,6 +122,10 @@ func TestKillChild(t *testing.T) {
 	w.remember("request", 0, fmt.Append(nil, certs[1].Ordinal))
 	w.ask(certs[1].Ordinal)
 	k.enter("publish")
+	must(t, w.ca.Follow(ctx))
+	w.clock.add(deltaWait) // what this process revoked is due for a delta, on lists of those before it
+	_, err = w.ca.PublishDeltas(ctx)
+	must(t, err)
 	_, err = w.ca.PublishCRLs(ctx)
 	must(t, err)
 	k.enter("close")

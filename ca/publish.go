@@ -23,6 +23,7 @@ type PublishedCRL struct {
 	DER        []byte
 	ThisUpdate time.Time
 	NextUpdate time.Time
+	Base       uint64 // of a delta list: number of the complete one that it builds on
 }
 
 // Place returns the names of a municipality as certificates and lists write
@@ -67,6 +68,15 @@ func (a *Authority) follow(ctx context.Context) {
 // repeat.
 func (a *Authority) PublishCRLs(ctx context.Context) ([]PublishedCRL, error) {
 	ctx = context.WithoutCancel(ctx)
+	out, err := a.publishAll(ctx, a.due)
+	if err == nil {
+		a.logTally(ctx, false)
+	}
+	return out, err
+}
+
+// publishAll publishes the lists that are due by generation.
+func (a *Authority) publishAll(ctx context.Context, due func(*generation) ([]*revocation.List, error)) ([]PublishedCRL, error) {
 	a.crlMu.Lock()
 	defer a.crlMu.Unlock()
 	if err := a.Follow(ctx); err != nil {
@@ -74,7 +84,7 @@ func (a *Authority) PublishCRLs(ctx context.Context) ([]PublishedCRL, error) {
 	}
 	var out []PublishedCRL
 	for _, g := range a.generations {
-		lists, err := a.due(g)
+		lists, err := due(g)
 		if err != nil {
 			return nil, err
 		}
@@ -84,7 +94,6 @@ func (a *Authority) PublishCRLs(ctx context.Context) ([]PublishedCRL, error) {
 		}
 		out = append(out, done...)
 	}
-	a.logTally(ctx, false)
 	return out, nil
 }
 

@@ -355,6 +355,7 @@ func (w *world) check() {
 	es := w.entries()
 	tree := status.New()
 	intents, serials, announced := map[uint64]*entry.CertIntent{}, map[string]bool{}, map[entry.Digest]bool{}
+	complete := map[string]bool{}
 	causes, days, numbers := map[uint64]bool{}, map[string]bool{}, map[string]uint64{}
 	for i, e := range es {
 		if err := tree.Apply(e); err != nil {
@@ -368,6 +369,10 @@ func (w *world) check() {
 			serials[b.Serial], intents[b.Ordinal], announced[b.TBS] = true, b, true
 		case *entry.CRLPublished:
 			announced[b.TBS] = true
+			if b.Base != nil && !complete[fmt.Sprint(b.Issuer, b.Partition, *b.Base)] {
+				w.t.Errorf("entry %d: a delta of %s on list %d, which was never announced", i, b.Partition, *b.Base)
+			}
+			complete[fmt.Sprint(b.Issuer, b.Partition, b.Number)] = b.Base == nil
 			if list := b.Issuer.String() + b.Partition; b.Number <= numbers[list] {
 				w.t.Errorf("entry %d: number %d of list %s after %d", i, b.Number, b.Partition, numbers[list])
 			} else {

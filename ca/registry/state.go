@@ -200,14 +200,26 @@ func (r *Registry) list(name string, sealed []byte) (List, error) {
 	return l, err
 }
 
-// CRL is the newest list of one partition.
+// CRL is the newest list of one partition, complete or delta.
 type CRL struct {
-	Partition string    `json:"partition"` // "full" or a municipality code
+	Partition string    `json:"partition"` // the row: its own for complete and delta lists
 	Number    uint64    `json:"number"`    // strictly increasing per partition
 	Covers    uint64    `json:"covers"`
 	DER       []byte    `json:"der,omitempty"` // empty while only the number is taken
 	ThisTime  time.Time `json:"this_update"`
 	NextTime  time.Time `json:"next_update"`
+	Base      uint64    `json:"base,omitempty"`  // of a delta list: number of the complete one that it builds on
+	Bases     []CRLBase `json:"bases,omitempty"` // of a complete list: those that may be in force, itself included
+}
+
+// CRLBase is a complete list that a client may hold. Lists made soon after it
+// may be counted under it, so that there are never many: a delta on it serves
+// them as well.
+type CRLBase struct {
+	Number uint64    `json:"number"`
+	Covers uint64    `json:"covers"`
+	Made   time.Time `json:"made"`
+	Until  time.Time `json:"until"` // the latest nextUpdate of those counted under it
 }
 
 // SetCRL writes the newest list of its partition. A number that does not grow

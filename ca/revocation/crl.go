@@ -12,7 +12,6 @@ import (
 	"hash"
 	"io"
 	"slices"
-	"sort"
 	"time"
 
 	encasn1 "encoding/asn1"
@@ -40,7 +39,9 @@ type ListsConfig struct {
 	Places   func(code string) (profile.Place, bool) // names of a municipality
 	BaseURL  string                                  // as in the certificates' requests
 	Validity time.Duration                           // nextUpdate − thisUpdate, in whole seconds
-	Deltas   bool                                    // complete lists point to a delta (freshestCRL)
+	// DeltaLife is nextUpdate − thisUpdate of delta lists, in whole seconds. With
+	// it, complete lists say where deltas are (freshestCRL); 0: there are none.
+	DeltaLife time.Duration
 }
 
 // Lists makes one issuer's revocation lists from the state.
@@ -53,6 +54,9 @@ func NewLists(c ListsConfig) (*Lists, error) {
 	}
 	if c.Validity < time.Minute || c.Validity > 366*24*time.Hour || c.Validity%time.Second != 0 {
 		return nil, errors.New("lists need a validity of a minute to a year in whole seconds")
+	}
+	if c.DeltaLife != 0 && (c.DeltaLife < time.Minute || c.DeltaLife > c.Validity || c.DeltaLife%time.Second != 0) {
+		return nil, errors.New("delta lists need a validity from a minute to that of complete ones in whole seconds")
 	}
 	return &Lists{c}, nil
 }
@@ -97,9 +101,16 @@ func (l *Lists) BuildLast(partition string, now time.Time) (*List, error) {
 	return l.build(partition, now, nil, true)
 }
 
+// Deltas reports whether a partition has delta lists: all have but the list of CA
+// certificates.
+func (l *Lists) Deltas(partition string) bool { return l.c.DeltaLife > 0 && partition != CA }
+
 // BuildDelta makes the list of what was revoked after base, a complete list of
 // the same partition (RFC 5280 5.2.4).
 func (l *Lists) BuildDelta(partition string, now time.Time, base Base) (*List, error) {
+	if !l.Deltas(partition) {
+		return nil, fmt.Errorf("couldn't build the CRL of %s: it has no delta lists", partition)
+	}
 	return l.build(partition, now, &base, false)
 }
 
@@ -109,8 +120,11 @@ func (l *Lists) Partitions() []string { return l.c.State.Partitions(l.c.Issuer.K
 func (l *Lists) build(partition string, now time.Time, base *Base, last bool) (*List, error) {
 	now = now.UTC().Truncate(time.Second)
 	out := &List{Partition: partition, ThisUpdate: now, NextUpdate: now.Add(l.c.Validity), Base: base, issuer: l.c.Issuer}
-	if last {
+	switch {
+	case last:
 		out.NextUpdate = profile.NoNextUpdate
+	case base != nil:
+		out.NextUpdate = now.Add(l.c.DeltaLife)
 	}
 	bytes, err := l.snapshot(out)
 	if err != nil {
@@ -153,21 +167,22 @@ func (l *Lists) snapshot(out *List) (size int, err error) {
 	out.Number = r.number + 1
 	from, cross := 0, 0
 	if out.Base != nil {
-		if out.Base.Number == 0 || out.Base.Number > r.number || out.Base.Covers > s.covers {
-			return 0, errors.New("the base is not a list of this partition that was published")
+		if !r.complete(func(b Base) bool { return b == *out.Base }) {
+			return 0, errors.New("the base is not a complete list of this partition that was published")
 		}
-		from = sort.Search(len(r.indices), func(i int) bool { return r.indices[i] >= out.Base.Covers })
-		cross = sort.Search(len(r.crossAt), func(i int) bool { return r.crossAt[i] >= out.Base.Covers })
+		from, cross = r.since(out.Base.Covers)
 	}
 	out.ordinals = r.ordinals[from:len(r.ordinals):len(r.ordinals)]
 	out.crosses = r.crosses[cross:len(r.crosses):len(r.crosses)]
 	out.Entries = uint64(len(out.ordinals) + len(out.crosses))
-	size = r.bytes
-	for _, o := range r.ordinals[:from] {
-		size -= entrySize(&s.certs[o])
+	if out.Base == nil {
+		return r.bytes, nil
 	}
-	for i := range r.crosses[:cross] {
-		size -= entrySize(&r.crosses[i])
+	for _, o := range out.ordinals {
+		size += entrySize(&s.certs[o])
+	}
+	for i := range out.crosses {
+		size += entrySize(&out.crosses[i])
 	}
 	return size, nil
 }
@@ -228,7 +243,7 @@ func (l *Lists) extensions(out *List, point []byte) ([]byte, error) {
 	switch {
 	case out.Base != nil:
 		add(oidDelta, true, func(b *cryptobyte.Builder) { b.AddASN1Uint64(out.Base.Number) })
-	case l.c.Deltas:
+	case l.Deltas(out.Partition) && !out.NextUpdate.Equal(profile.NoNextUpdate):
 		add(oidFreshest, false, func(b *cryptobyte.Builder) {
 			profile.AddURIPoint(b, l.c.BaseURL+"/crl/"+out.Partition+"-delta.crl")
 		})
@@ -357,8 +372,12 @@ func (l *List) Digest() entry.Digest { return l.digest }
 
 // Body is the entry that announces the list; its receipt opens the key store.
 func (l *List) Body() *entry.CRLPublished {
-	return &entry.CRLPublished{Covers: l.Covers, Entries: l.Entries, Issuer: l.issuer.Key, Number: l.Number,
+	b := &entry.CRLPublished{Covers: l.Covers, Entries: l.Entries, Issuer: l.issuer.Key, Number: l.Number,
 		Partition: l.Partition, TBS: l.digest}
+	if l.Base != nil {
+		b.Base = &l.Base.Number
+	}
+	return b
 }
 
 // Write verifies the signature and writes the signed CRL (DER).

@@ -175,7 +175,7 @@ func (w *world) revoke(ordinal uint64, ground string) {
 
 func (w *world) lists(deltas bool) *Lists {
 	w.t.Helper()
-	l, err := NewLists(ListsConfig{State: w.state, Issuer: w.issuer, Resident: w.resident, Places: placeOf, BaseURL: base, Validity: 25 * time.Hour, Deltas: deltas})
+	l, err := NewLists(ListsConfig{State: w.state, Issuer: w.issuer, Resident: w.resident, Places: placeOf, BaseURL: base, Validity: 25 * time.Hour, DeltaLife: life(deltas)})
 	w.check(err)
 	return l
 }
@@ -235,4 +235,12 @@ func (w *world) want(ok bool, contains string, name string, args ...string) {
 	if (err == nil) != ok || !strings.Contains(out, contains) {
 		w.t.Errorf("wanted success %v and %q, got %v:\n%s", ok, contains, err, out)
 	}
+}
+
+// life is how long delta lists live, if there are any.
+func life(deltas bool) time.Duration {
+	if deltas {
+		return 6 * time.Hour
+	}
+	return 0
 }

@@ -1,7 +1,6 @@
 package revocation
 
 import (
-	"bytes"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
@@ -94,7 +93,7 @@ func (b *bare) lists(t testing.TB, s *State, deltas bool) *Lists {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := NewLists(ListsConfig{State: s, Issuer: b.issuer, Resident: p, Places: placeOf, BaseURL: base, Validity: 24 * time.Hour, Deltas: deltas})
+	l, err := NewLists(ListsConfig{State: s, Issuer: b.issuer, Resident: p, Places: placeOf, BaseURL: base, Validity: 24 * time.Hour, DeltaLife: life(deltas)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,6 +153,9 @@ type history struct {
 	tree *status.Tree
 	log  []entry.Entry
 	now  time.Time
+
+	based *published // a complete list of the middle of the run
+	delta []byte     // what was made on it in the end
 }
 
 func (h *history) apply(t draw, body entry.Body) {
@@ -221,10 +223,15 @@ func (h *history) step(t draw) {
 func live(t draw, steps int) *history {
 	t.Helper()
 	h := &history{s: NewState(), tree: status.New(), now: start}
-	for range steps {
+	middle := t.upTo(steps-1, "middle")
+	for i := range steps {
 		h.step(t)
+		if i == middle {
+			h.publish(t, append([]string{Full}, historyPlaces...)[t.upTo(len(historyPlaces), "partition")])
+		}
 	}
 	certs := h.compute()
+	h.checkDelta(t)
 	for _, partition := range append([]string{Full}, historyPlaces...) {
 		h.checkList(t, partition, certs)
 	}
@@ -284,11 +291,9 @@ func (h *history) openssl(t *testing.T) bool {
 		return false
 	}
 	for _, partition := range append([]string{Full}, historyPlaces...) {
-		cmd := exec.Command("openssl", "crl", "-inform", "DER", "-noout", "-text")
-		cmd.Stdin = bytes.NewReader(h.list(plainDraw{T: t}, partition))
-		out, err := cmd.Output()
-		if err != nil {
-			t.Fatal(err)
+		got := printedBy(t, h.list(plainDraw{T: t}, partition))
+		if partition == h.based.list.Partition { // base and delta print what the complete list prints
+			h.opensslDelta(t, got)
 		}
 		var want []string
 		for _, m := range h.compute() {
@@ -296,7 +301,6 @@ func (h *history) openssl(t *testing.T) bool {
 				want = append(want, fmt.Sprintf("%X %s %s", m.serial, m.recorded.Format("Jan _2 15:04:05 2006 GMT"), opensslReasons[wantReason[m.ground]]))
 			}
 		}
-		got := printedEntries(string(out))
 		slices.Sort(want)
 		if slices.Sort(got); !slices.Equal(got, want) {
 			t.Errorf("%s: openssl prints\n%q, want\n%q", partition, got, want)
@@ -339,14 +343,25 @@ var residentProfile = sync.OnceValue(func() *profile.Profile {
 // list makes the signed list of a partition.
 func (h *history) list(t draw, partition string) []byte {
 	t.Helper()
-	lists, err := NewLists(ListsConfig{State: h.s, Issuer: bareIssuer().issuer, Resident: residentProfile(), Places: placeOf, BaseURL: base, Validity: 24 * time.Hour})
+	l, err := h.lists(t).Build(partition, h.now)
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
-	l, err := lists.Build(partition, h.now)
+	return signed(t, l)
+}
+
+func (h *history) lists(t draw) *Lists {
+	t.Helper()
+	l, err := NewLists(ListsConfig{State: h.s, Issuer: bareIssuer().issuer, Resident: residentProfile(), Places: placeOf, BaseURL: base,
+		Validity: 24 * time.Hour, DeltaLife: 6 * time.Hour})
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
+	return l
+}
+
+func signed(t draw, l *List) []byte {
+	t.Helper()
 	der, err := l.Assemble(bareIssuer().sign(l.TBS()))
 	if err != nil {
 		t.Fatalf("%v", err)
@@ -363,10 +378,7 @@ func (h *history) checkList(t draw, partition string, certs []model) {
 	if err := crl.CheckSignatureFrom(bareIssuer().root); err != nil {
 		t.Fatalf("%v", err)
 	}
-	got := map[string]string{}
-	for _, e := range crl.RevokedCertificateEntries {
-		got[string(e.SerialNumber.Bytes())] = fmt.Sprint(e.RevocationTime.UTC(), e.ReasonCode)
-	}
+	got := entriesOf(crl)
 	want := map[string]string{}
 	for _, m := range certs {
 		if m.status == Revoked && (partition == Full || partition == m.place) {
@@ -376,6 +388,15 @@ func (h *history) checkList(t draw, partition string, certs []model) {
 	if len(got) != len(want) || len(got) != len(crl.RevokedCertificateEntries) || !maps.Equal(got, want) {
 		t.Fatalf("%s: %d entries, want %d: %v, want %v", partition, len(got), len(want), got, want)
 	}
+}
+
+// entriesOf is what a list says, by serial.
+func entriesOf(crl *x509.RevocationList) map[string]string {
+	out := map[string]string{}
+	for _, e := range crl.RevokedCertificateEntries {
+		out[string(e.SerialNumber.Bytes())] = fmt.Sprint(e.RevocationTime.UTC(), e.ReasonCode)
+	}
+	return out
 }
 
 func (h *history) checkOCSP(t draw, r *Responder, ordinal uint64, m model) {

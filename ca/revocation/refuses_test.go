@@ -15,6 +15,7 @@ import (
 func TestApplyRefuses(t *testing.T) {
 	serial := []byte{1, 2, 3}
 	at := entry.At(start)
+	two, three := uint64(2), uint64(3)
 	revocation := func(ordinal uint64, serial string) *entry.Revocation {
 		return &entry.Revocation{Ground: entry.GroundChange, Ordinal: ordinal, Recorded: at, Serial: serial}
 	}
@@ -36,6 +37,9 @@ func TestApplyRefuses(t *testing.T) {
 		"CRL number stands":     {&entry.CRLPublished{Partition: Full, Number: 3}, &entry.CRLPublished{Partition: Full, Number: 3}},
 		"CRL from the future":   {&entry.CRLPublished{Partition: Full, Number: 3, Covers: 99}},
 		"CRL of no place":       {&entry.CRLPublished{Partition: "nagano", Number: 3}},
+		"delta on nothing":      {&entry.CRLPublished{Partition: Full, Number: 3, Base: &three}},
+		"delta on a delta":      {&entry.CRLPublished{Partition: Full, Number: 2}, &entry.CRLPublished{Partition: Full, Number: 3, Base: &two}, &entry.CRLPublished{Partition: Full, Number: 4, Base: &three}},
+		"delta of another list": {&entry.CRLPublished{Partition: Full, Number: 2}, &entry.CRLPublished{Partition: "202011", Number: 3, Base: &two}},
 		"no body":               {nil},
 	} {
 		s := NewState()
@@ -63,6 +67,7 @@ func TestListsConfigRefuses(t *testing.T) {
 	for name, change := range map[string]func(*ListsConfig){
 		"no state": func(c *ListsConfig) { c.State = nil }, "no issuer": func(c *ListsConfig) { c.Issuer = nil },
 		"no places": func(c *ListsConfig) { c.Places = nil }, "no address": func(c *ListsConfig) { c.BaseURL = "" },
+		"long delta": func(c *ListsConfig) { c.DeltaLife = 2 * time.Hour }, "short delta": func(c *ListsConfig) { c.DeltaLife = time.Second },
 		"short": func(c *ListsConfig) { c.Validity = time.Second }, "fraction": func(c *ListsConfig) { c.Validity += time.Millisecond },
 	} {
 		c := good
@@ -90,10 +95,17 @@ func TestBuildRefuses(t *testing.T) {
 			t.Errorf("a list of %q", p)
 		}
 	}
+	if _, err := l.BuildDelta(Full, start, Base{1, 0}); err == nil {
+		t.Error("a delta from lists without deltas")
+	}
+	deltas := bareLists(t, s, true)
 	for _, b := range []Base{{0, 0}, {1, 0}, {1, 99}} {
-		if _, err := l.BuildDelta(Full, start, b); err == nil {
+		if _, err := deltas.BuildDelta(Full, start, b); err == nil {
 			t.Errorf("a delta of %v", b)
 		}
+	}
+	if _, err := deltas.BuildDelta(CA, start, Base{1, 0}); err == nil {
+		t.Error("a delta of CA certificates")
 	}
 	if got := l.Partitions(); !slices.Equal(got, []string{Full, "202029"}) {
 		t.Errorf("partitions %v", got)

@@ -20,7 +20,7 @@ import (
 //	per certificate 38 bytes: length and content of the serial, date (8),
 //	place (4), issuer (2), phase, ground
 //	everything else in Go's gob form (rest)
-const snapshotMagic = "sukashi revocation state 1\n"
+const snapshotMagic = "sukashi revocation state 2\n"
 
 const certSize = 1 + 21 + 8 + 4 + 2 + 1 + 1
 
@@ -43,6 +43,7 @@ type listRow struct {
 	Number            uint64
 	Crosses           []byte // certificates of 38 bytes
 	CrossAt           []uint64
+	Bases             []Base
 }
 
 type crossRow struct {
@@ -98,7 +99,7 @@ func (s *State) Snapshot() (b []byte, covers uint64, err error) {
 	r := rest{Covers: s.covers, Issuers: s.issuers, Keys: map[entry.Digest]KeyState{}}
 	for k, l := range s.lists {
 		row := listRow{Issuer: k.issuer, Place: k.place, Ordinals: l.ordinals, Indices: l.indices, Bytes: l.bytes, Latest: l.latest,
-			Issued: l.issued, Number: l.number, CrossAt: l.crossAt}
+			Issued: l.issued, Number: l.number, CrossAt: l.crossAt, Bases: l.bases}
 		for i := range l.crosses {
 			row.Crosses = l.crosses[i].append(row.Crosses)
 		}
@@ -184,7 +185,7 @@ func (s *State) takeRest(r *rest) error {
 			}
 		}
 		s.lists[listKey{l.Issuer, l.Place}] = &revoked{ordinals: l.Ordinals, indices: l.Indices, bytes: l.Bytes, latest: l.Latest,
-			issued: l.Issued, number: l.Number, crosses: crosses, crossAt: l.CrossAt}
+			issued: l.Issued, number: l.Number, crosses: crosses, crossAt: l.CrossAt, bases: l.Bases}
 	}
 	for _, c := range r.Crosses {
 		n, err := derNumber(c.Serial)

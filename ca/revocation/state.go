@@ -101,6 +101,7 @@ type revoked struct {
 	latest   int64    // newest recorded time
 	issued   bool     // a certificate of the partition exists
 	number   uint64   // of the newest crl.published
+	bases    []Base   // the complete lists announced, ascending
 	crosses  []cert   // CA certificates, in the lists that hold them
 	crossAt  []uint64 // log index of each of their revocations
 }
@@ -255,14 +256,62 @@ func (s *State) published(b *entry.CRLPublished) error {
 	if k.place, err = partitionPlace(b.Partition); err != nil {
 		return err
 	}
-	if l := s.list(k); b.Number <= l.number {
+	l := s.list(k)
+	if b.Number <= l.number {
 		return errors.New("CRL number does not grow")
 	}
 	if b.Covers > s.covers {
 		return errors.New("CRL covers entries that are not there")
 	}
-	s.list(k).number = b.Number
+	switch {
+	case b.Base == nil:
+		l.bases = append(l.bases, Base{b.Number, b.Covers})
+	case !l.complete(func(x Base) bool { return x.Number == *b.Base && x.Covers <= b.Covers }):
+		return errors.New("delta CRL builds on no complete one")
+	}
+	l.number = b.Number
 	return nil
+}
+
+// complete reports whether one of the complete lists is so; those looked for are
+// near the end.
+func (r *revoked) complete(is func(Base) bool) bool {
+	for _, b := range slices.Backward(r.bases) {
+		if is(b) {
+			return true
+		}
+	}
+	return false
+}
+
+// Since says what an issuer's partition has that a list which reflects covers
+// entries lacks: how many revocations, and when the first of them was recorded.
+func (s *State) Since(issuer entry.Digest, partition string, covers uint64) (n int, first time.Time) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	k, err := s.key(issuer, partition)
+	r := s.lists[k]
+	if err != nil || r == nil {
+		return 0, time.Time{}
+	}
+	from, cross := r.since(covers)
+	if from < len(r.ordinals) {
+		first = time.Unix(s.certs[r.ordinals[from]].recorded, 0).UTC()
+	}
+	if cross < len(r.crosses) {
+		if t := time.Unix(r.crosses[cross].recorded, 0).UTC(); first.IsZero() || t.Before(first) {
+			first = t
+		}
+	}
+	return len(r.ordinals) - from + len(r.crosses) - cross, first
+}
+
+// since returns where the revocations start that a list which reflects covers
+// entries lacks.
+func (r *revoked) since(covers uint64) (ordinal, cross int) {
+	ordinal, _ = slices.BinarySearch(r.indices, covers)
+	cross, _ = slices.BinarySearch(r.crossAt, covers)
+	return ordinal, cross
 }
 
 func (s *State) list(k listKey) *revoked {

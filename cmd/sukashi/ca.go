@@ -300,16 +300,24 @@ func (c *caCmd) revoke() *cobra.Command {
 	return cmd
 }
 
-// crl publishes all lists now and writes them to a folder.
+// crl publishes the deltas that are due and all complete lists now, and writes them
+// to a folder.
 func (c *caCmd) crl() *cobra.Command {
 	var out string
 	cmd := &cobra.Command{Use: "crl", Short: "失効リストを作って書き出す / make the revocation lists and write them out", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
 		return c.withAuthority(cmd, func(a *roles.CA) error {
+			deltas, err := a.Authority.PublishDeltas(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if len(deltas) > 0 {
+				time.Sleep(time.Second) // lists of one moment would need one number (RFC 5280 5.2.3)
+			}
 			lists, err := a.Authority.PublishCRLs(cmd.Context())
 			if err != nil {
 				return err
 			}
-			return c.writeLists(cmd, out, a, lists)
+			return c.writeLists(cmd, out, a, append(deltas, lists...))
 		})
 	}}
 	cmd.Flags().StringVar(&out, "out", ".", "書き出し先 / where to write them")

@@ -243,7 +243,11 @@ func (c *caCmd) writeLists(cmd *cobra.Command, dir string, a *roles.CA, lists []
 		if err := os.MkdirAll(sub, 0o755); err != nil {
 			return err
 		}
-		path := filepath.Join(sub, l.Partition+".crl")
+		name := l.Partition + ".crl"
+		if l.Base > 0 {
+			name = l.Partition + "-delta.crl"
+		}
+		path := filepath.Join(sub, name)
 		if err := writeWhole(path, l.DER); err != nil {
 			return err
 		}

@@ -127,7 +127,7 @@ type tally struct {
 	changes, deleted, lists, people int
 	sent                            link.Sent
 	requested                       int
-	crls                            int
+	crls, deltas                    int
 }
 
 func (t *teller) month(ctx context.Context) error {
@@ -152,6 +152,11 @@ func (t *teller) month(ctx context.Context) error {
 // oneDay is the order of a day: late applications, changes as they come, then
 // the daily list and what it brings to light, then the day's publications.
 func (t *teller) oneDay(ctx context.Context, day int, sum *tally) error {
+	deltas, err := t.w.CA.Authority.PublishDeltas(ctx)
+	if err != nil {
+		return err
+	}
+	sum.deltas += len(deltas)
 	if day > 0 {
 		if err := t.apply(ctx, t.town.late(day)); err != nil {
 			return err
@@ -311,7 +316,7 @@ func (t *teller) tellMonth(sum tally) error {
 	t.Fact("異動 %d 件(うち消除 %d 件)。合併などの軽微な修正は %d 件で、通知しません。", "%d changes (%d deletions). %d were minor corrections such as the merger: no notice.", sum.changes, sum.deleted, counts.Outcomes[match.Minor])
 	t.Fact("突合して証明書がなかったもの %d 件、はっきりせず人が判断したもの %d 件。", "%d matched no certificate; %d were unclear and decided by a person.", counts.Outcomes[match.NoCertificate], sum.people)
 	t.Fact("壁を越えた通知 %d 件、受け取られた通知 %d 件、拒まれた通知 %d 件。利用者一覧 %d 回。", "%d notices crossed the wall, %d were received, %d refused; %d daily lists.", sum.sent.Logged, sum.sent.Delivered, sum.sent.Rejected, sum.lists)
-	t.Fact("本人の申請による失効 %d 件。失効リストを %d 回公表しました。", "%d revocations at the holder's own request; %d revocation lists published.", sum.requested, sum.crls)
+	t.Fact("本人の申請による失効 %d 件。失効リストを %d 本、差分リストを %d 本公表しました。", "%d revocations at the holder's own request; %d revocation lists and %d delta lists published.", sum.requested, sum.crls, sum.deltas)
 	if sum.sent.Logged != sum.sent.Delivered || sum.sent.Rejected+sum.sent.Stopped > 0 {
 		return fmt.Errorf("notices were lost or refused: %+v", sum.sent)
 	}

@@ -14,7 +14,7 @@ import (
 // tell, there is no figure.
 func (m *metrics) lists(states func() ([]ca.ListState, error), now func() time.Time) {
 	m.reg.MustRegister(listMetric{states, now, prometheus.NewDesc("sukashi_ca_list_seconds_left",
-		"Seconds until nextUpdate of the revocation list that ends first, by kind of list; not positive: relying parties have no list in force.", []string{"kind"}, nil)})
+		"Seconds until nextUpdate of the revocation list that ends first, by kind of list; not positive: relying parties have no list in force. A delta that nobody needs has none.", []string{"kind"}, nil)})
 }
 
 type listMetric struct {
@@ -35,10 +35,13 @@ func (l listMetric) Collect(c chan<- prometheus.Metric) {
 	left := map[string]float64{}
 	for _, s := range states {
 		d := 0.0
-		if s.Number > 0 {
+		if s.Number > 0 || s.Delta {
 			d = s.NextUpdate.Sub(l.now()).Seconds()
 		}
 		kind := ca.ListKind(s.Partition)
+		if s.Delta {
+			kind = "delta"
+		}
 		if was, ok := left[kind]; s.Last || ok && was <= d {
 			continue
 		}

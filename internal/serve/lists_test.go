@@ -20,6 +20,7 @@ func TestListMetrics(t *testing.T) {
 		return ca.ListState{Partition: partition, Number: number, NextUpdate: now.Add(d)}
 	}
 	states, fail := []ca.ListState{at("full", 3, 20*time.Hour), at("202011", 3, 20*time.Hour), at("202029", 1, -time.Minute), at("ca", 0, 0),
+		{Partition: "full", Delta: true, Number: 4, NextUpdate: now.Add(3 * time.Hour)}, {Partition: "202011", Delta: true, NextUpdate: now.Add(time.Hour)},
 		{Partition: "full", Number: 9, NextUpdate: profile.NoNextUpdate, Last: true}}, error(nil)
 	m := newMetrics()
 	m.lists(func() ([]ca.ListState, error) { return states, fail }, func() time.Time { return now })
@@ -31,7 +32,7 @@ func TestListMetrics(t *testing.T) {
 		return w.Body.String()
 	}
 	text := read()
-	for _, want := range []string{`sukashi_ca_list_seconds_left{kind="full"} 72000`, `{kind="partition"} -60`, `{kind="ca"} 0`} {
+	for _, want := range []string{`sukashi_ca_list_seconds_left{kind="full"} 72000`, `{kind="partition"} -60`, `{kind="ca"} 0`, `{kind="delta"} 3600`} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %s in %s", want, text)
 		}

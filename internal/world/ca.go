@@ -119,6 +119,9 @@ func (w *World) openRegistry() (*registry.Registry, error) {
 // RegistryKeyFile is where a demo keeps the registry's sealing key, in hex.
 func RegistryKeyFile(caDir string) string { return filepath.Join(caDir, "keys", "registry.key") }
 
+// deltaLife is that of complete lists, because a story's clock goes by days.
+const deltaLife = 48 * time.Hour
+
 func (w *World) openAuthority(ctx context.Context, n *CANode) error {
 	log, err := w.ledgerClient(zone.LGWAN, entry.ByCA)
 	if err != nil {
@@ -129,7 +132,7 @@ func (w *World) openAuthority(ctx context.Context, n *CANode) error {
 		return err
 	}
 	n.Authority, err = ca.Open(ctx, ca.Config{Log: log, Reader: log, Registry: n.Registry, Key: n.Key, Issuer: n.Ceremony.Issuer,
-		Profile: resident, BaseURL: w.Ledger.PublicURL, Decider: n.Decider, NoticeMode: w.NoticeMode, StateDir: filepath.Join(w.Dirs.CA, "state"), Now: w.Now, Rand: w.Rand, Logger: w.Logger})
+		Profile: resident, BaseURL: w.Ledger.PublicURL, Decider: n.Decider, NoticeMode: w.NoticeMode, StateDir: filepath.Join(w.Dirs.CA, "state"), DeltaLife: deltaLife, Now: w.Now, Rand: w.Rand, Logger: w.Logger})
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 
 	"golang.org/x/crypto/ocsp"
 
+	"github.com/sukashi-project/sukashi/ca"
 	"github.com/sukashi-project/sukashi/ca/keystore"
 	"github.com/sukashi-project/sukashi/ledger/publish"
 	"github.com/sukashi-project/sukashi/policy"
@@ -84,7 +86,8 @@ func (w *World) Certificates() audit.Files {
 	}
 }
 
-// Lists hands over the newest revocation list of each partition.
+// Lists hands over the newest revocation list of each partition, and its delta if
+// there is one.
 func (w *World) Lists() audit.Files {
 	return func(fn func(audit.File) error) error {
 		for _, p := range w.CA.Authority.State().Partitions(w.CA.Key.KeyID()) {
@@ -93,6 +96,16 @@ func (w *World) Lists() audit.Files {
 				return err
 			}
 			if err := fn(audit.File{Name: "crl/" + p + ".crl", Bytes: c.DER}); err != nil {
+				return err
+			}
+			d, err := w.CA.Authority.Delta(p)
+			if errors.Is(err, ca.ErrNotFound) {
+				continue
+			}
+			if err == nil {
+				err = fn(audit.File{Name: "crl/" + p + "-delta.crl", Bytes: d.DER})
+			}
+			if err != nil {
 				return err
 			}
 		}

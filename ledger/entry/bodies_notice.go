@@ -142,14 +142,16 @@ func (b *StatusRoot) Validate() error {
 }
 
 // CRLPublished announces a revocation list before it is signed. TBS is the
-// digest of its TBSCertList: the bytes that the signature covers.
+// digest of its TBSCertList: the bytes that the signature covers. Complete and
+// delta lists of a partition share one sequence of numbers (RFC 5280 5.2.3).
 type CRLPublished struct {
-	Covers    uint64 `json:"covers"`    // number of log entries that the list reflects
-	Entries   uint64 `json:"entries"`   // revoked certificates in the list
-	Issuer    Digest `json:"issuer"`    // SHA-256 of the issuer key's SubjectPublicKeyInfo
-	Number    uint64 `json:"number"`    // CRL number, strictly increasing per partition
-	Partition string `json:"partition"` // "full", "ca" (CA certificates alone) or a municipality code
-	TBS       Digest `json:"tbs"`
+	Base      *uint64 `json:"base,omitempty"` // of a delta list: number of the complete list that it builds on
+	Covers    uint64  `json:"covers"`         // number of log entries that the list reflects
+	Entries   uint64  `json:"entries"`        // revoked certificates in the list
+	Issuer    Digest  `json:"issuer"`         // SHA-256 of the issuer key's SubjectPublicKeyInfo
+	Number    uint64  `json:"number"`         // CRL number, strictly increasing per partition
+	Partition string  `json:"partition"`      // "full", "ca" (CA certificates alone) or a municipality code
+	TBS       Digest  `json:"tbs"`
 }
 
 // Kind returns KindCRLPublished.
@@ -161,6 +163,9 @@ func (b *CRLPublished) Validate() error {
 		if err := digits("partition", b.Partition, 6); err != nil {
 			return err
 		}
+	}
+	if b.Base != nil && (*b.Base == 0 || *b.Base >= b.Number) {
+		return errors.New("base is not the number of an earlier list")
 	}
 	return firstError(small("covers", b.Covers), small("entries", b.Entries), small("number", b.Number), set("issuer", b.Issuer), set("tbs", b.TBS))
 }

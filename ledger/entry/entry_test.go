@@ -131,7 +131,7 @@ func TestMarshalRefuses(t *testing.T) {
 	for i := range many {
 		many[i] = uint64(i)
 	}
-	zero := Digest{}
+	zero, one := Digest{}, uint64(1)
 	key := strings.Repeat("A", 43) + "="
 	sig := strings.Repeat("A", 86) + "=="
 	approved := func(a ...Approval) *PolicyApproved {
@@ -173,6 +173,8 @@ func TestMarshalRefuses(t *testing.T) {
 		"root without root":          &StatusRoot{},
 		"crl of no partition":        &CRLPublished{Partition: "part", Issuer: d, TBS: d},
 		"crl without issuer":         &CRLPublished{Partition: "full", TBS: d},
+		"delta on no list":           &CRLPublished{Base: new(uint64), Number: 1, Partition: "full", Issuer: d, TBS: d},
+		"delta on itself":            &CRLPublished{Base: &one, Number: 1, Partition: "full", Issuer: d, TBS: d},
 		"disclosure of nobody":       &Disclosure{Basis: BasisOwnRequest},
 		"disclosure twice":           &Disclosure{Basis: BasisOwnRequest, Ordinals: []uint64{3, 3}},
 		"disclosure without basis":   &Disclosure{Ordinals: []uint64{3}},

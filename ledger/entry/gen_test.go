@@ -138,7 +138,12 @@ func (d g) body(k Kind) Body {
 		slices.Sort(n)
 		return &StatusRoot{Covers: d.count(), Issued: n[1], Revoked: n[0], Root: d.digest(), Size: n[2]}
 	case KindCRLPublished:
-		return &CRLPublished{Covers: d.count(), Entries: d.count(), Issuer: d.digest(), Number: d.count(), Partition: d.pick("full", "ca", "202011"), TBS: d.digest()}
+		b := &CRLPublished{Covers: d.count(), Entries: d.count(), Issuer: d.digest(), Number: d.count(), Partition: d.pick("full", "ca", "202011"), TBS: d.digest()}
+		if b.Number > 1 && rapid.Bool().Draw(d.t, "delta") {
+			n := rapid.Uint64Range(1, b.Number-1).Draw(d.t, "base")
+			b.Base = &n
+		}
+		return b
 	case KindDisclosure:
 		return &Disclosure{Basis: d.pick(basis...), Ordinals: d.ordinals()}
 	case KindErasure:

@@ -1,5 +1,7 @@
 package entry
 
+import "bytes"
+
 // The members of every body in canonical order: ascending by name. Tests hold
 // them against the json tags.
 
@@ -128,6 +130,12 @@ func (b *StatusRoot) members(c *codec) {
 }
 
 func (b *CRLPublished) members(c *codec) {
+	if !c.write && bytes.HasPrefix(c.buf, []byte(`"base"`)) {
+		b.Base = new(uint64)
+	}
+	if b.Base != nil {
+		c.num("base", b.Base)
+	}
 	c.num("covers", &b.Covers)
 	c.num("entries", &b.Entries)
 	c.digest("issuer", &b.Issuer)

@@ -71,6 +71,8 @@ type auditor struct {
 	lists    []listState
 	byTBS    map[entry.Digest]int // lists by TBS digest
 	newestCL map[listKey]int      // newest list of each series
+	complete map[listKey]int      // newest complete list of each series
+	byNumber map[numbered]int     // complete lists
 	parted   map[listKey][]int    // revocations of each series, as positions in revs
 	partedCA map[entry.Digest][]crossRevocation
 	listed   map[listKey]int // how many of them the newest list of the series covers
@@ -93,7 +95,7 @@ func newAuditor(src Source, o Options) *auditor {
 		src: src, o: o, rules: rules(), tree: newMerkle(),
 		kinds: map[entry.Kind]uint64{}, seqs: map[string]uint64{},
 		keys: map[entry.Digest]*keyState{}, crosses: map[serialKey]*crossState{}, keyTBS: map[uint64]entry.Digest{}, serials: map[serialKey]uint64{}, states: newStates(),
-		byTBS: map[entry.Digest]int{}, newestCL: map[listKey]int{}, parted: map[listKey][]int{}, partedCA: map[entry.Digest][]crossRevocation{}, listed: map[listKey]int{}, replays: map[replayKey]*replayState{},
+		byTBS: map[entry.Digest]int{}, newestCL: map[listKey]int{}, complete: map[listKey]int{}, byNumber: map[numbered]int{}, parted: map[listKey][]int{}, partedCA: map[entry.Digest][]crossRevocation{}, listed: map[listKey]int{}, replays: map[replayKey]*replayState{},
 		files: map[entry.Digest]*fileCert{}, points: map[string][]string{}, reports: map[entry.Digest]uint64{},
 		figures: Result{
 			Certificates: CertificateFigures{Grounds: map[string]uint64{}},

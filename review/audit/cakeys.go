@@ -105,8 +105,8 @@ func (a *auditor) crossesAt(key listKey, covers uint64) []crossRevocation {
 
 // compareCA holds a list against the revoked certificates between CAs and
 // returns how many of its entries they explain.
-func (a *auditor) compareCA(name string, list *pki.CRL, l *listState) (found int) {
-	for _, r := range a.crossesAt(l.key(), l.body.Covers) {
+func (a *auditor) compareCA(name string, list *pki.CRL, l *listState, crosses []crossRevocation) (found int) {
+	for _, r := range crosses {
 		e, ok := list.Find(serialText(r.serial))
 		if !ok || !e.Date.Equal(r.recorded.Std()) || !slices.Contains(reasons[r.ground], e.Reason) {
 			a.failFile(ckCRLContent, name, text("記録 %d で失効した認証局の間の証明書が、失効リスト(記録 %d)にないか、日時か理由が違います。", "The certificate between CAs revoked at entry %d is missing from the revocation list of entry %d or differs in date or reason.", r.index, l.index), r.index, l.index)

@@ -56,6 +56,7 @@ const (
 	ckCRLContent
 	ckCRLBehindBack
 	ckCRLTime
+	ckCRLDelta
 	ckOCSP
 	ckErasure
 	ckSample
@@ -125,6 +126,7 @@ func rules() [checkCount]rule {
 		ckCRLContent:        {"CRL-3", "P6", "B-2", say.Text{JA: "手元の失効リストの中身が、ログの示すとおりである", EN: "The revocation lists at hand hold exactly what the log says"}},
 		ckCRLBehindBack:     {"CRL-4", "P6", "B-2", say.Text{JA: "ログに隠れて署名された失効リストがない", EN: "No revocation list was signed behind the ledger's back"}},
 		ckCRLTime:           {"CRL-5", "P6", "B-2", say.Text{JA: "すべての失効が、期限内に失効リストへ載っている", EN: "Every revocation reached a revocation list in time"}},
+		ckCRLDelta:          {"CRL-6", "P6", "B-2", say.Text{JA: "差分の失効リストは、ログにある完全な失効リストに基づき、合わせると過不足がない", EN: "Each delta list builds on a complete list in the log, and both together hold what they must"}},
 		ckOCSP:              {"OCS-1", "P6", "B-2", say.Text{JA: "手元のOCSPの回答(即時の有効性確認)が、ログの示すとおりである", EN: "The OCSP answers at hand say what the log says"}},
 		ckErasure:           {"ERA-1", "P8", "B-3", say.Text{JA: "開示と消去は、発行済みの証明書について、根拠とともに記録されている", EN: "Disclosures and erasures concern issued certificates and name their basis"}},
 		ckSample:            {"SMP-1", "P4", "A-3", say.Text{JA: "抽選で選ばれた通知は、すべて開示され、ログの値と一致する", EN: "Every notice drawn by lot was disclosed and matches the log"}},

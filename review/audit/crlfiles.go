@@ -1,6 +1,8 @@
 package audit
 
 import (
+	"fmt"
+
 	"github.com/sukashi-project/sukashi/ledger/entry"
 	"github.com/sukashi-project/sukashi/review/pki"
 )
@@ -25,15 +27,31 @@ func (a *auditor) finishCRLs() error {
 		}
 		return nil
 	}
-	return a.src.CRLs(func(f File) error {
+	err := a.src.CRLs(func(f File) error {
 		a.crlFile(f)
 		return nil
 	})
+	for i := range a.lists {
+		a.sameScope(&a.lists[i])
+	}
+	return err
+}
+
+// sameScope holds a delta's scope against its base's, byte for byte, where both
+// files are at hand: else a client could not put them together.
+func (a *auditor) sameScope(l *listState) {
+	if l.base < 0 || l.names == nil || a.lists[l.base].names == nil {
+		return
+	}
+	a.count(ckCRLDelta)
+	if base := &a.lists[l.base]; *l.names != *base.names {
+		a.fail(ckCRLDelta, text("差分リスト(記録 %d)の対象が、基となる失効リスト(記録 %d)の対象と違います。", "The delta list of entry %d has another scope than the list of entry %d on which it builds.", l.index, base.index), base.index, l.index)
+	}
 }
 
 func (a *auditor) crlFile(f File) {
 	a.count(ckCRLBehindBack)
-	list, err := pki.ParseCRL(f.Bytes)
+	list, err := pki.ParseList(f.Bytes)
 	if err != nil {
 		a.failFile(ckCRLContent, f.Name, text("このファイルは失効リストとして読み取れません。", "This file can't be read as a revocation list."))
 		return
@@ -49,10 +67,14 @@ func (a *auditor) crlFile(f File) {
 		return
 	}
 	l := &a.lists[i]
-	l.file = true
+	names := fmt.Sprintf("%q %v %v", list.Partition, list.OnlyUsers, list.OnlyCAs)
+	l.file, l.names = true, &names
 	a.count(ckCRLContent)
 	if len(a.issuers) > 0 && signer != l.body.Issuer {
 		a.failFile(ckCRLContent, f.Name, text("この失効リストの署名は、予告された発行者の鍵によるものではありません。", "This revocation list is not signed with the announced issuer key."), l.index)
+	}
+	if (list.Base == nil) != (l.body.Base == nil) || list.Base != nil && *list.Base != *l.body.Base {
+		a.failFile(ckCRLDelta, f.Name, text("この失効リストが基にする番号(差分かどうか)が、予告(記録 %d)と違います。", "This revocation list builds on another one, or none, than announced (entry %d).", l.index), l.index)
 	}
 	if list.Number != l.body.Number || uint64(len(list.Entries)) != l.body.Entries {
 		a.failFile(ckCRLContent, f.Name, text("この失効リストの番号か件数が、予告(記録 %d)と違います。", "The number or count of this revocation list is not the announced one (entry %d).", l.index), l.index)
@@ -63,7 +85,7 @@ func (a *auditor) crlFile(f File) {
 	if list.ThisUpdate.After(l.at.Std().Add(a.o.Clock)) {
 		a.failFile(ckCRLContent, f.Name, text("この失効リストの作成時刻が、予告(記録 %d)より後です。", "This revocation list claims to be made after its announcement (entry %d).", l.index), l.index)
 	}
-	if a.newestCL[l.key()] == i && list.NextUpdate.Before(a.o.Now) {
+	if newest, ok := a.complete[l.key()]; ok && newest == i && list.NextUpdate.Before(a.o.Now) {
 		a.add(ckCRLTime, Finding{Class: ClassB, Severity: Warn, File: f.Name, Entries: []uint64{l.index},
 			Text: text("区分 %s の最新の失効リストが、次回更新の時刻を過ぎています。", "The newest revocation list of partition %s is past its next update.", l.body.Partition)})
 	}
@@ -115,10 +137,15 @@ func (a *auditor) scope(name string, list *pki.CRL, l *listState) bool {
 	return false
 }
 
-// compare holds the list's entries against the revocations in the log.
+// compare holds the list's entries against the revocations in the log: a delta's
+// against those since its base, so that both together are the complete list.
 func (a *auditor) compare(name string, list *pki.CRL, l *listState) {
-	found := a.compareCA(name, list, l)
-	for _, i := range a.revokedAt(l.key(), l.body.Covers) {
+	if l.delta() && l.base < 0 {
+		return // it has no base: told already
+	}
+	revs, crosses := a.content(l)
+	found := a.compareCA(name, list, l, crosses)
+	for _, i := range revs {
 		r := &a.revs[i]
 		c := &a.certs[r.ordinal]
 		e, ok := list.Find(serialText(c.serial))

@@ -23,10 +23,21 @@ type listState struct {
 	index uint64
 	at    entry.Time
 	body  entry.CRLPublished
-	file  bool // a file with this content was handed over
+	base  int     // of a delta: position of the complete list that it builds on, -1 for none
+	file  bool    // a file with this content was handed over
+	names *string // scope as the file has it
 }
 
 func (l *listState) key() listKey { return listKey{l.body.Issuer, l.body.Partition} }
+
+// delta is a list that says what was revoked since a complete one.
+func (l *listState) delta() bool { return l.body.Base != nil }
+
+// numbered is one complete list of a series.
+type numbered struct {
+	listKey
+	number uint64
+}
 
 func (a *auditor) crlPublished(it *item, b *entry.CRLPublished) {
 	a.issuerUsed(it, b.Issuer)
@@ -46,28 +57,63 @@ func (a *auditor) crlPublished(it *item, b *entry.CRLPublished) {
 	}
 	a.byTBS[b.TBS] = len(a.lists)
 	a.newestCL[key] = len(a.lists)
-	a.lists = append(a.lists, listState{index: it.index, at: it.e.At, body: *b})
-	a.listCount(it, b)
-	a.listTimes(it, b)
+	a.lists = append(a.lists, listState{index: it.index, at: it.e.At, body: *b, base: -1})
+	l := &a.lists[len(a.lists)-1]
+	if l.delta() && !a.deltaBase(l) {
+		return
+	}
+	a.listCount(it, l)
+	if !l.delta() { // most clients read no deltas: what counts is the complete list
+		a.complete[key] = len(a.lists) - 1
+		a.byNumber[numbered{key, b.Number}] = len(a.lists) - 1
+		a.listTimes(it, b)
+	}
 }
 
-// listCount compares the announced number of entries with the log at covers.
-// A list may leave out certificates that had expired (their dates are known
-// only from the certificate files), nothing else.
-func (a *auditor) listCount(it *item, b *entry.CRLPublished) {
+// deltaBase finds the complete list that a delta builds on: of the same issuer
+// and partition, announced before (RFC 5280 5.2.4).
+func (a *auditor) deltaBase(l *listState) bool {
+	a.count(ckCRLDelta)
+	i, ok := a.byNumber[numbered{l.key(), *l.body.Base}]
+	if !ok {
+		a.fail(ckCRLDelta, text("記録 %d の差分リストが基にするという番号 %d の完全な失効リストは、それより前のログにありません。", "The delta list of entry %d builds on number %d, and no complete list of that number was announced before.", l.index, *l.body.Base), l.index)
+		return false
+	}
+	l.base = i
+	return true
+}
+
+// listCount compares the announced number of entries with the log at covers,
+// from the base's covers on for a delta. A list may leave out certificates that
+// had expired (their dates are known only from the certificate files), nothing
+// else.
+func (a *auditor) listCount(it *item, l *listState) {
+	b := &l.body
 	a.count(ckCRLCount)
 	if b.Covers > it.index {
 		a.fail(ckCRLCount, text("記録 %d の失効リストは、まだない記録に基づくとしています。", "The revocation list of entry %d claims to reflect entries that did not exist yet.", it.index), it.index)
 		return
 	}
-	revs := a.revokedAt(listKey{b.Issuer, b.Partition}, b.Covers)
-	all := uint64(len(revs) + len(a.crossesAt(listKey{b.Issuer, b.Partition}, b.Covers)))
+	revs, crosses := a.content(l)
+	all := uint64(len(revs) + len(crosses))
 	if b.Entries == all {
 		return
 	}
 	if b.Entries > all || b.Entries < all-a.expired(revs, it.e.At) {
 		a.fail(ckCRLCount, text("記録 %d の失効リストは %d 件ですが、ログでは %d 件です。", "The revocation list of entry %d has %d entries; the log says %d.", it.index, b.Entries, all), it.index)
 	}
+}
+
+// content returns what the list must hold: positions in revs, and the revoked
+// certificates between CAs.
+func (a *auditor) content(l *listState) ([]int, []crossRevocation) {
+	revs, crosses := a.revokedAt(l.key(), l.body.Covers), a.crossesAt(l.key(), l.body.Covers)
+	if l.base < 0 {
+		return revs, crosses
+	}
+	since := a.lists[l.base].body.Covers // no later than the delta's: CRL-1
+	before := min(len(a.revokedAt(l.key(), since)), len(revs))
+	return revs[before:], crosses[min(len(a.crossesAt(l.key(), since)), len(crosses)):]
 }
 
 // revokedAt returns positions in revs: the revocations of a series among the
@@ -123,8 +169,8 @@ func (a *auditor) finishLists() {
 			a.fail(ckCRLTime, text("記録 %d の失効が、%d 秒たっても失効リストに載っていません。", "The revocation of entry %d is in no revocation list after %d seconds.", r.index, wait), r.index)
 		}
 	}
-	newest := make([]int, 0, len(a.newestCL))
-	for _, i := range a.newestCL {
+	newest := make([]int, 0, len(a.complete))
+	for _, i := range a.complete {
 		newest = append(newest, i)
 	}
 	sort.Slice(newest, func(i, j int) bool {

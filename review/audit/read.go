@@ -97,8 +97,15 @@ func (r *reader) body(kind entry.Kind) entry.Body {
 		return &entry.StatusRoot{Covers: r.number(`"covers":`), Issued: r.number(`,"issued":`), Revoked: r.number(`,"revoked":`),
 			Root: r.digest(`,"root":"`), Size: r.number(`,"size":`)}
 	case entry.KindCRLPublished:
-		return &entry.CRLPublished{Covers: r.number(`"covers":`), Entries: r.number(`,"entries":`), Issuer: r.digest(`,"issuer":"`),
-			Number: r.number(`,"number":`), Partition: r.text(`,"partition":"`), TBS: r.digest(`,"tbs":"`)}
+		b := new(entry.CRLPublished)
+		covers := `"covers":`
+		if r.begins(`"base":`) {
+			n := r.number(`"base":`)
+			b.Base, covers = &n, `,"covers":`
+		}
+		b.Covers, b.Entries, b.Issuer = r.number(covers), r.number(`,"entries":`), r.digest(`,"issuer":"`)
+		b.Number, b.Partition, b.TBS = r.number(`,"number":`), r.text(`,"partition":"`), r.digest(`,"tbs":"`)
+		return b
 	}
 	return nil
 }
@@ -139,6 +146,9 @@ func (r *reader) lit(s string) {
 	}
 	r.i += len(s)
 }
+
+// begins reports whether these bytes come next.
+func (r *reader) begins(s string) bool { return !r.bad && bytes.HasPrefix(r.b[r.i:], []byte(s)) }
 
 // raw takes the rest of a string up to its closing quote. Escapes and anything
 // but printable ASCII are surprises.

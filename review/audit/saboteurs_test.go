@@ -11,7 +11,7 @@ import (
 
 // sabotages are all of them.
 func sabotages() []sabotage {
-	return slices.Concat(issueSabotages, revocationSabotages, countSabotages)
+	return slices.Concat(issueSabotages, revocationSabotages, deltaSabotages, countSabotages)
 }
 
 // TestSabotage: every way of breaking a promise turns the check red that

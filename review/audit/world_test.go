@@ -51,6 +51,7 @@ type world struct {
 
 	holders  []holder
 	listed   map[uint64]bool
+	based    map[string]testca.List // newest complete list of each partition
 	gone     map[uint64]bool
 	m1       uint64
 	crlNo    map[string]int64
@@ -78,7 +79,7 @@ type holder struct {
 
 func newWorld(t testing.TB) *world {
 	w := &world{t: t, now: time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC), seqs: map[string]uint64{}, raw: map[int][]byte{},
-		listed: map[uint64]bool{}, gone: map[uint64]bool{}, crlNo: map[string]int64{}, tree: status.New(), bundle: entry.Sum([]byte("bundle"))}
+		listed: map[uint64]bool{}, gone: map[uint64]bool{}, crlNo: map[string]int64{}, based: map[string]testca.List{}, tree: status.New(), bundle: entry.Sum([]byte("bundle"))}
 	seed := sha256.Sum256([]byte("log"))
 	priv := ed25519.NewKeyFromSeed(seed[:])
 	pub := priv.Public().(ed25519.PublicKey)
@@ -273,15 +274,16 @@ func (w *world) list(partition string, change func(*testca.List)) []byte {
 		change(&l)
 	}
 	der := w.ca.CRL(w.t, l)
+	w.based[partition] = l
 	w.announceList(partition, der, uint64(len(l.Entries)), uint64(len(w.entries)))
 	w.crls = append(w.crls, File{fmt.Sprintf("crl/%s-%d.crl", partition, l.Number), der})
 	return der
 }
 
 func (w *world) announceList(partition string, der []byte, n, covers uint64) {
-	c, err := pki.ParseCRL(der)
+	c, err := pki.ParseList(der)
 	must(w.t, err)
-	i := w.add(entry.ByCA, &entry.CRLPublished{Covers: covers, Entries: n, Issuer: entry.Sum(w.ca.SPKI()), Number: c.Number, Partition: partition, TBS: c.TBS})
+	i := w.add(entry.ByCA, &entry.CRLPublished{Base: c.Base, Covers: covers, Entries: n, Issuer: entry.Sum(w.ca.SPKI()), Number: c.Number, Partition: partition, TBS: c.TBS})
 	w.journal.Lines = append(w.journal.Lines, JournalLine{Index: i, TBS: c.TBS})
 }
 
@@ -395,6 +397,7 @@ func story(w *world) {
 	}
 	w.link("0b01")
 	w.unlink("0b01")
+	w.delta(fullPartition, nil)
 	for _, p := range []string{fullPartition, caPartition} {
 		w.list(p, nil)
 	}

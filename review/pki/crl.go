@@ -32,8 +32,10 @@ type Revoked struct {
 	Reason int       // reason code; ReasonUnspecified when absent
 }
 
-// CRL is a complete revocation list of version 2 as read from its bytes.
+// CRL is a revocation list of version 2 as read from its bytes, complete unless
+// it has a base.
 type CRL struct {
+	Base       *uint64      // of a delta: number of the complete list that it builds on
 	TBS        entry.Digest // SHA-256 of the TBSCertList, as in crl.published
 	ThisUpdate time.Time
 	NextUpdate time.Time
@@ -49,10 +51,20 @@ type CRL struct {
 	index          map[string]int
 }
 
-// ParseCRL reads one complete revocation list in DER. Delta and indirect lists,
-// lists for some reasons only, unknown critical extensions, doubled serials
-// and sloppy encodings are refused: an auditor must not skip what it can't read.
+// ParseCRL is ParseList for complete lists alone.
 func ParseCRL(der []byte) (*CRL, error) {
+	c, err := ParseList(der)
+	if err == nil && c.Base != nil {
+		err = errors.New("this is a delta list, not a complete one")
+	}
+	return c, err
+}
+
+// ParseList reads one revocation list in DER, complete or delta. Indirect lists,
+// lists for some reasons only, entries that a delta takes back (a revocation is
+// final), unknown critical extensions, doubled serials and sloppy encodings are
+// refused: an auditor must not skip what it can't read.
+func ParseList(der []byte) (*CRL, error) {
 	if len(der) == 0 || len(der) > MaxCRL {
 		return nil, fmt.Errorf("revocation list must have 1 to %d bytes", MaxCRL)
 	}
@@ -215,7 +227,10 @@ func (c *CRL) readListExtensions(exts []extension) error {
 			}
 			c.IssuerID = id
 		case oidDelta:
-			return errors.New("this is a delta list, not a complete one")
+			c.Base = new(uint64)
+			if !e.critical || !e.value.ReadASN1Integer(c.Base) || !e.value.Empty() {
+				return errors.New("the list's delta indicator is malformed or not critical")
+			}
 		default:
 			if e.critical {
 				return fmt.Errorf("the list has an unknown critical extension %s", e.id)

@@ -73,6 +73,9 @@ BEGIN
 END;
 $$;
 
+-- A subtree is hashes: to try and compress it costs and gives nothing.
+ALTER TABLE Subtree ALTER COLUMN Nodes SET STORAGE EXTERNAL;
+
 -- What the signer sees, which names this schema first in its search path. It
 -- needs the leaves' order and Merkle hashes; Trillian's statement also gives it
 -- every leaf's bytes, which it throws away. Here the bytes are empty, and the

@@ -58,6 +58,7 @@ type Decider interface {
 type IssuerKey interface {
 	KeyID() entry.Digest
 	Sign(ctx context.Context, tbs, entryBytes []byte, r *proof.Receipt) ([]byte, error)
+	SignAll(ctx context.Context, uses []keystore.ToSign, done func(i int, sig []byte, err error))
 	SignStream(ctx context.Context, tbs io.WriterTo, entryBytes []byte, r *proof.Receipt) ([]byte, error)
 	Resume(ctx context.Context, tbs, entryBytes []byte, r *proof.Receipt) ([]byte, error)
 	Used(index uint64) bool
@@ -107,17 +108,18 @@ type Authority struct {
 	tracker tracker
 	tally   tally
 
-	jobs      chan *job // applications that wait for an ordinal
-	announced chan *job // those whose intent is logged
-	signed    chan *job // certificates that are not on disk yet
-	stored    chan *job // and those that no cert.issued is logged for
+	jobs      chan *job   // applications that wait for an ordinal
+	begun     chan begun  // groups whose records are written
+	announced chan []*job // groups whose intents are logged
+	signed    chan *job   // certificates that are not on disk yet
+	stored    chan []*job // and those that no cert.issued is logged for
 	closed    chan struct{}
 	signers   sync.WaitGroup
 	quit      chan struct{}
 	senders   sync.WaitGroup // callers about to queue an application
 	loop      sync.WaitGroup // sequencer
-	flight    sync.WaitGroup // issuances between intent and end
-	issueMu   sync.Mutex     // held while a group is announced; before revMu
+	flight    sync.WaitGroup // issuances between record and end
+	issueMu   sync.Mutex     // held while a group is decided on; before revMu
 	next      uint64         // guarded by issueMu: next ordinal
 	unsure    atomic.Bool    // an append ended without a certain answer
 	settled   atomic.Uint64  // how often something unsure was settled
@@ -201,6 +203,7 @@ func Open(ctx context.Context, cfg Config) (*Authority, error) {
 	a.stop = stop
 	a.loop.Add(4)
 	go a.sequence()
+	go a.announcing(context.Background())
 	for range signers {
 		a.signers.Go(func() { a.signing(context.Background()) })
 	}
@@ -255,7 +258,7 @@ func newAuthority(cfg Config) (*Authority, error) {
 	}
 	return &Authority{cfg: cfg, issuer: generations[0].issuer, cert: cert, reg: cfg.Registry, rand: &lockedRand{r: cfg.Rand}, log: cfg.Logger,
 		state: state, generations: generations, fresh: make(chan struct{}, 1), doom: make(chan struct{}, 1),
-		jobs: make(chan *job, queueLength), announced: make(chan *job, maxGroup), signed: make(chan *job, maxEnding), stored: make(chan *job, maxEnding), closed: make(chan struct{}), quit: make(chan struct{}), pending: map[string]*job{}}, nil
+		jobs: make(chan *job, queueLength), begun: make(chan begun), announced: make(chan []*job), signed: make(chan *job, maxEnding), stored: make(chan []*job), closed: make(chan struct{}), quit: make(chan struct{}), pending: map[string]*job{}}, nil
 }
 
 // Close ends what is in flight and stops. It closes neither the log nor the
@@ -272,6 +275,7 @@ func (a *Authority) Close() error {
 	a.stop()
 	a.mu.Unlock()
 	a.loop.Wait()
+	close(a.begun)
 	a.flight.Wait()
 	close(a.announced)
 	a.signers.Wait()

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/sukashi-project/sukashi/ca/counter"
+	"github.com/sukashi-project/sukashi/ca/keystore"
 	"github.com/sukashi-project/sukashi/ca/registry"
 	"github.com/sukashi-project/sukashi/internal/kv"
 	"github.com/sukashi-project/sukashi/ledger"
@@ -98,6 +99,10 @@ func (k cutKey) Sign(ctx context.Context, tbs, e []byte, r *proof.Receipt) ([]by
 		return nil, errPower
 	}
 	return sig, err
+}
+
+func (k cutKey) SignAll(ctx context.Context, uses []keystore.ToSign, done func(i int, sig []byte, err error)) {
+	oneByOne(ctx, k, uses, done)
 }
 
 func (k cutKey) SignStream(ctx context.Context, tbs io.WriterTo, e []byte, r *proof.Receipt) ([]byte, error) {

@@ -3,20 +3,22 @@ package ca
 import (
 	"context"
 
+	"github.com/sukashi-project/sukashi/ca/keystore"
 	"github.com/sukashi-project/sukashi/ca/registry"
 	"github.com/sukashi-project/sukashi/ledger/entry"
 )
 
-// Announced issuances are signed by a few goroutines side by side, which share
-// the fsyncs of the signing journal and the sessions of the token. Two loops take
+// Announced groups are signed, a few of them side by side; each is one write of
+// the signing journal, and all share the sessions of the token. Two loops take
 // what is signed to its end, many at a time: storing makes certificates durable,
 // in one write for all that wait; closing logs their cert.issued, in one append,
 // and only then are they given out (IN-01). While one group is logged, the next
-// is stored, and the one after that is signed.
+// is stored, and waits for it: so that one grows that is signed meanwhile, and
+// writes are few.
 
-// signers is how many signatures are under way at a time: enough for a journal's
-// group commit and for the sessions of a token across a network.
-const signers = 64
+// signers is how many groups are signed at a time: while the journal writes for
+// one, the token works for another.
+const signers = 4
 
 // maxEnding bounds how many certificates are stored or logged at a time.
 const maxEnding = 256
@@ -39,12 +41,23 @@ func more(j *job, from <-chan *job) []*job {
 }
 
 func (a *Authority) signing(ctx context.Context) {
-	for j := range a.announced {
-		if err := a.sign(ctx, j); err != nil {
-			a.land(j, nil, err)
-			continue
+	for group := range a.announced {
+		uses := make([]keystore.ToSign, len(group))
+		for i, j := range group {
+			j.rec.IntentIndex = j.intent.Index
+			uses[i] = keystore.ToSign{TBS: j.rec.TBS, Entry: j.intent.Bytes, Receipt: j.intent.Receipt}
 		}
-		a.signed <- j
+		a.cfg.Key.SignAll(ctx, uses, func(i int, sig []byte, err error) {
+			j := group[i]
+			if err == nil {
+				j.der, err = a.assemble(j.rec.TBS, sig)
+			}
+			if err != nil {
+				a.land(j, nil, a.abort(ctx, j.rec, entry.AbortSign, err))
+				return
+			}
+			a.signed <- j
+		})
 	}
 }
 
@@ -59,16 +72,13 @@ func (a *Authority) storing() {
 			}
 			continue
 		}
-		for _, j := range group {
-			a.stored <- j
-		}
+		a.stored <- group
 	}
 }
 
 func (a *Authority) closing(ctx context.Context) {
 	defer close(a.closed)
-	for j := range a.stored {
-		group := more(j, a.stored)
+	for group := range a.stored {
 		out, err := a.complete(ctx, group...)
 		for i, j := range group {
 			if err != nil {

@@ -40,6 +40,18 @@ func (k *badKey) Sign(ctx context.Context, tbs, e []byte, r *proof.Receipt) ([]b
 	return k.IssuerKey.Sign(ctx, tbs, e, r)
 }
 
+func (k *badKey) SignAll(ctx context.Context, uses []keystore.ToSign, done func(i int, sig []byte, err error)) {
+	oneByOne(ctx, k, uses, done)
+}
+
+// oneByOne is SignAll of a key that has something in front of its Sign.
+func oneByOne(ctx context.Context, k IssuerKey, uses []keystore.ToSign, done func(i int, sig []byte, err error)) {
+	for i, u := range uses {
+		sig, err := k.Sign(ctx, u.TBS, u.Entry, u.Receipt)
+		done(i, sig, err)
+	}
+}
+
 // A key that fails leads to cert.aborted, forgets the person, and the same
 // application may try again.
 func TestFailedSignature(t *testing.T) {

@@ -12,7 +12,6 @@ import (
 	"github.com/sukashi-project/sukashi/ca/profile"
 	"github.com/sukashi-project/sukashi/ca/registry"
 	"github.com/sukashi-project/sukashi/internal/jtext"
-	"github.com/sukashi-project/sukashi/ledger"
 	"github.com/sukashi-project/sukashi/ledger/commitment"
 	"github.com/sukashi-project/sukashi/ledger/entry"
 )
@@ -65,56 +64,6 @@ func (a *Authority) Issue(ctx context.Context, app *counter.Application, from st
 	case <-ctx.Done():
 		return nil, ErrUncertain.Because(ctx.Err())
 	}
-}
-
-// announce makes the records durable, then logs the intents.
-func (a *Authority) announce(ctx context.Context, ready []*job) ([]*ledger.Logged, error) {
-	recs := make([]*registry.Record, len(ready))
-	bodies := make([]entry.Body, len(ready))
-	ordinals := make([]uint64, len(ready))
-	for i, j := range ready {
-		recs[i], bodies[i], ordinals[i] = j.rec, j.body, j.rec.Ordinal
-	}
-	if err := a.reg.Prepare(recs...); err != nil {
-		a.unsure.Store(true)
-		return nil, fmt.Errorf("couldn't write the issuance records: %w", err)
-	}
-	logged, err := a.own.AppendAll(ctx, bodies...)
-	if err == nil {
-		return logged, nil
-	}
-	if isRefusal(err) {
-		if derr := a.reg.Discard(ordinals...); derr == nil {
-			return nil, fmt.Errorf("the log refused the intents: %w", err)
-		}
-	}
-	a.unsure.Store(true)
-	return nil, ErrUncertain.Because(err)
-}
-
-// isRefusal reports that the log certainly holds nothing of a call.
-func isRefusal(err error) bool {
-	for _, e := range []error{ledger.ErrInvalid, ledger.ErrWriter, ledger.ErrTooLarge, ledger.ErrImpossible} {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
-}
-
-// sign takes an announced issuance to a certificate: sign with the receipt,
-// compare.
-func (a *Authority) sign(ctx context.Context, j *job) error {
-	rec := j.rec
-	rec.IntentIndex = j.intent.Index
-	sig, err := a.cfg.Key.Sign(ctx, rec.TBS, j.intent.Bytes, j.intent.Receipt)
-	if err == nil {
-		j.der, err = a.assemble(rec.TBS, sig)
-	}
-	if err != nil {
-		return a.abort(ctx, rec, entry.AbortSign, err)
-	}
-	return nil
 }
 
 // assemble joins TBS and signature and compares the result with what was

@@ -332,6 +332,10 @@ func (k steppedKey) Sign(ctx context.Context, tbs, e []byte, r *proof.Receipt) (
 	return k.IssuerKey.Sign(ctx, tbs, e, r)
 }
 
+func (k steppedKey) SignAll(ctx context.Context, uses []keystore.ToSign, done func(i int, sig []byte, err error)) {
+	oneByOne(ctx, k, uses, done)
+}
+
 func (k steppedKey) SignStream(ctx context.Context, tbs io.WriterTo, e []byte, r *proof.Receipt) ([]byte, error) {
 	k.begin()
 	defer k.step("key/after")

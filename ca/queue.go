@@ -5,12 +5,11 @@ import (
 	"crypto"
 	"errors"
 	"runtime"
-	"sync"
-	"sync/atomic"
 
 	"github.com/sukashi-project/sukashi/ca/counter"
 	"github.com/sukashi-project/sukashi/ca/registry"
 	"github.com/sukashi-project/sukashi/internal/attr"
+	"github.com/sukashi-project/sukashi/internal/parallel"
 	"github.com/sukashi-project/sukashi/ledger"
 	"github.com/sukashi-project/sukashi/ledger/entry"
 )
@@ -118,8 +117,8 @@ func (a *Authority) earlier(j *job) (*Certificate, error) {
 const maxGroup = 256
 
 // sequence is the one place where ordinals are given out: it takes what waits,
-// prepares it and appends the intents in one call, so that ordinals ascend in
-// log order. Signing goes on in parallel while the next group is prepared.
+// decides on it and launches it. Announcing and signing go on in parallel while
+// the next group is prepared.
 func (a *Authority) sequence() {
 	defer a.loop.Done()
 	ctx := context.Background()
@@ -172,7 +171,7 @@ func (a *Authority) fail(j *job, err error) {
 	j.end(nil, err)
 }
 
-// group takes applications through decision, TBS, registry and intent.
+// group takes applications through decision, TBS and registry.
 func (a *Authority) group(ctx context.Context, group []*job) {
 	a.issueMu.Lock()
 	defer a.issueMu.Unlock()
@@ -190,7 +189,7 @@ func (a *Authority) group(ctx context.Context, group []*job) {
 		var later []*job
 		group, later = apart(a.unsettled(group))
 		if ready := a.prepare(ctx, group); len(ready) > 0 {
-			a.launch(ctx, ready)
+			a.launch(ready)
 		}
 		group = later
 	}
@@ -235,18 +234,7 @@ func apart(group []*job) (now, later []*job) {
 // it gave no error, in order; the others are answered.
 func (a *Authority) each(group []*job, fn func(i int, j *job) error) []*job {
 	errs := make([]error, len(group))
-	var next atomic.Int64
-	work := func() {
-		for i := int(next.Add(1)) - 1; i < len(group); i = int(next.Add(1)) - 1 {
-			errs[i] = fn(i, group[i])
-		}
-	}
-	var wg sync.WaitGroup
-	for range min(len(group), runtime.GOMAXPROCS(0)) - 1 {
-		wg.Go(work)
-	}
-	work()
-	wg.Wait()
+	parallel.Each(len(group), runtime.GOMAXPROCS(0), func(i int) { errs[i] = fn(i, group[i]) })
 	rest := make([]*job, 0, len(group))
 	for i, j := range group {
 		if errs[i] != nil {
@@ -256,33 +244,6 @@ func (a *Authority) each(group []*job, fn func(i int, j *job) error) []*job {
 		rest = append(rest, j)
 	}
 	return rest
-}
-
-// launch announces what was prepared and lets the issuances go their way.
-func (a *Authority) launch(ctx context.Context, ready []*job) {
-	end := a.tracker.begin()
-	logged, err := a.announce(ctx, ready)
-	if err != nil {
-		end()
-		for _, j := range ready {
-			a.fail(j, err)
-		}
-		return
-	}
-	a.next += uint64(len(ready))
-	a.flight.Add(len(ready))
-	var left atomic.Int64
-	left.Store(int64(len(ready)))
-	for i, j := range ready {
-		j.landed = func() {
-			if left.Add(-1) == 0 {
-				end()
-			}
-			a.flight.Done()
-		}
-		j.intent = logged[i]
-		a.announced <- j
-	}
 }
 
 // land ends an issuance that was in flight.

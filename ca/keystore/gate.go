@@ -9,8 +9,10 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"runtime"
 	"time"
 
+	"github.com/sukashi-project/sukashi/internal/parallel"
 	"github.com/sukashi-project/sukashi/internal/say"
 	"github.com/sukashi-project/sukashi/internal/token"
 
@@ -106,10 +108,41 @@ func (g *gated) SignStream(ctx context.Context, tbs io.WriterTo, entryBytes []by
 	if err != nil {
 		return nil, err
 	}
-	if err := g.j.burn(r.Index, m.sum); err != nil {
+	if err := g.j.burn(burning{r.Index, m.sum})[0]; err != nil {
 		return nil, err
 	}
 	return g.use(ctx, m.digest)
+}
+
+// maxUses bounds how many uses of one SignAll are under way at a time: enough
+// for the sessions of a token across a network.
+const maxUses = 64
+
+func (g *gated) SignAll(ctx context.Context, uses []ToSign, done func(i int, sig []byte, err error)) {
+	permits := make([]measured, len(uses))
+	refusals := make([]error, len(uses))
+	parallel.Each(len(uses), runtime.GOMAXPROCS(0), func(i int) {
+		u := &uses[i]
+		permits[i], refusals[i] = g.permit(ctx, bytes.NewReader(u.TBS), u.Entry, u.Receipt)
+	})
+	burn := make([]burning, 0, len(uses))
+	at := make([]int, 0, len(uses))
+	for i, u := range uses {
+		if refusals[i] != nil {
+			done(i, nil, refusals[i])
+			continue
+		}
+		burn, at = append(burn, burning{u.Receipt.Index, permits[i].sum}), append(at, i)
+	}
+	errs := g.j.burn(burn...)
+	parallel.Each(len(at), maxUses, func(k int) {
+		if errs[k] != nil {
+			done(at[k], nil, errs[k])
+			return
+		}
+		sig, err := g.use(ctx, permits[at[k]].digest)
+		done(at[k], sig, err)
+	})
 }
 
 func (g *gated) Resume(ctx context.Context, tbs, entryBytes []byte, r *proof.Receipt) ([]byte, error) {

@@ -158,15 +158,32 @@ func cutTail(f *os.File, end int64) error {
 	return nil
 }
 
-// burn records the first use of a receipt, durably, or refuses one that was
-// used before.
-func (j *journal) burn(index uint64, tbs entry.Digest) error {
+// burning is the first use of a receipt.
+type burning struct {
+	index uint64
+	tbs   entry.Digest
+}
+
+// burn records first uses, durably, in one write, and refuses each receipt that
+// was used before.
+func (j *journal) burn(uses ...burning) []error {
+	errs := make([]error, len(uses))
+	records := make([]Record, 0, len(uses))
 	j.mu.Lock()
-	if j.failed == nil && !j.used.set(index) {
-		j.mu.Unlock()
-		return fmt.Errorf("%w: %w", ErrRefused, ErrUsed)
+	for i, u := range uses {
+		if j.failed == nil && !j.used.set(u.index) {
+			errs[i] = fmt.Errorf("%w: %w", ErrRefused, ErrUsed)
+			continue
+		}
+		records = append(records, Record{Use: UseSign, Index: u.index, TBS: u.tbs})
 	}
-	return j.append(Record{Use: UseSign, Index: index, TBS: tbs})
+	err := j.append(records...)
+	for i := range errs {
+		if errs[i] == nil {
+			errs[i] = err
+		}
+	}
+	return errs
 }
 
 // note records any other use.
@@ -175,15 +192,21 @@ func (j *journal) note(r Record) error {
 	return j.append(r)
 }
 
-// append waits until r is on disk. It is called with mu held and lets it go.
-func (j *journal) append(r Record) error {
-	if j.failed != nil {
+// append waits until the records are on disk. It is called with mu held and lets
+// it go.
+func (j *journal) append(rs ...Record) error {
+	if j.failed != nil || len(rs) == 0 {
 		defer j.mu.Unlock()
+		if j.failed == nil {
+			return nil
+		}
 		return fmt.Errorf("%w: %w", ErrJournal, j.failed)
 	}
-	r.At = j.now().UTC().Truncate(time.Second)
-	b := j.next
-	b.records = append(b.records, r)
+	b, at := j.next, j.now().UTC().Truncate(time.Second)
+	for _, r := range rs {
+		r.At = at
+		b.records = append(b.records, r)
+	}
 	j.mu.Unlock()
 
 	j.io.Lock()

@@ -27,7 +27,7 @@ func openTest(t testing.TB, dir string) *journal {
 func burnAll(t testing.TB, j *journal, indices ...uint64) {
 	t.Helper()
 	for _, i := range indices {
-		if err := j.burn(i, entry.Sum([]byte{byte(i)})); err != nil {
+		if err := j.burn(burning{i, entry.Sum([]byte{byte(i)})})[0]; err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -218,7 +218,7 @@ func openTest2(t *testing.T, dir string, id entry.Digest) *journal {
 func TestClosedJournal(t *testing.T) {
 	j := openTest(t, t.TempDir())
 	j.close()
-	if err := j.burn(1, entry.Digest{}); !errors.Is(err, ErrJournal) {
+	if err := j.burn(burning{index: 1})[0]; !errors.Is(err, ErrJournal) {
 		t.Errorf("%v", err)
 	}
 }

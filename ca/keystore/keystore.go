@@ -56,6 +56,13 @@ import (
 	"github.com/sukashi-project/sukashi/ledger/proof"
 )
 
+// ToSign is what Sign takes: bytes to be signed, the entry that announces them and
+// its receipt.
+type ToSign struct {
+	TBS, Entry []byte
+	Receipt    *proof.Receipt
+}
+
 // Key is an issuer key behind its gate. Implementations are safe for concurrent
 // use.
 type Key interface {
@@ -68,6 +75,11 @@ type Key interface {
 	// Sign signs tbs if entryBytes announces exactly tbs and r proves that entry
 	// in the log. A receipt works once. Refusals are ErrRefused.
 	Sign(ctx context.Context, tbs, entryBytes []byte, r *proof.Receipt) ([]byte, error)
+	// SignAll is Sign for several uses, which share one write of the journal.
+	// done is called once for each of them, with its place among uses, from
+	// several goroutines, as soon as its signature or refusal is there; when
+	// SignAll returns, it was called for all.
+	SignAll(ctx context.Context, uses []ToSign, done func(i int, sig []byte, err error))
 	// SignStream is Sign for bytes that are written rather than held, such as a
 	// revocation list of a million entries. tbs is asked to write them once.
 	SignStream(ctx context.Context, tbs io.WriterTo, entryBytes []byte, r *proof.Receipt) ([]byte, error)

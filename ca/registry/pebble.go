@@ -173,15 +173,7 @@ func (p *pebbleStore) start(b *kv.Batch, fresh [][]byte) (wait func() error, err
 	return b.Start()
 }
 
-func (p *pebbleStore) Insert(rows ...*Row) error {
-	wait, err := p.insert(rows)
-	if err != nil {
-		return err
-	}
-	return wait() // outside the lock: concurrent calls share an fsync
-}
-
-func (p *pebbleStore) insert(rows []*Row) (wait func() error, err error) {
+func (p *pebbleStore) Insert(rows ...*Row) (durable func() error, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	b := p.kv.NewBatch()

@@ -110,32 +110,42 @@ func (r *Registry) load(ordinal uint64) (*held, error) {
 	return &held{rec, row}, nil
 }
 
-// Prepare writes new records, in state Prepared, in one synced batch. What
-// ErrTaken names is refused.
+// Prepare is Begin, and returns when the records are on disk.
 func (r *Registry) Prepare(recs ...*Record) error {
+	durable, err := r.Begin(recs...)
+	if err != nil {
+		return err
+	}
+	return durable()
+}
+
+// Begin writes new records, in state Prepared, in one batch. What ErrTaken names
+// is refused. When it returns, they are found like all others, so that the next
+// records can be judged beside them; durable returns once they are on disk, and
+// must be called exactly once. Nobody outside may be told of them before.
+func (r *Registry) Begin(recs ...*Record) (durable func() error, err error) {
 	r.sealing.RLock()
 	defer r.sealing.RUnlock()
 	rows := make([]*Row, len(recs))
 	s := r.ring.get()
 	for i, rec := range recs {
 		if rec.State != Prepared || rec.Key.IsZero() {
-			return errors.New("a new record must be prepared and have a record key")
+			return nil, errors.New("a new record must be prepared and have a record key")
 		}
 		if err := rec.Certified.Validate(); err != nil {
-			return fmt.Errorf("couldn't prepare a record: %w", err)
+			return nil, fmt.Errorf("couldn't prepare a record: %w", err)
 		}
-		var err error
 		if rows[i], err = r.row(rec, nil, s); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	if err := r.store.Insert(rows...); err != nil {
-		return err
+	if durable, err = r.store.Insert(rows...); err != nil {
+		return nil, err
 	}
 	for i, rec := range recs {
 		r.open.keep(rec, rows[i])
 	}
-	return nil
+	return durable, nil
 }
 
 // Change reads a record, lets fn change it and writes it back with all derived

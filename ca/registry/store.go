@@ -78,8 +78,9 @@ type Edit struct{ Old, Next *Row }
 // safe for concurrent use; the caller sees to it that one row is changed by one
 // call at a time and that old is what is there now.
 type Records interface {
-	// Insert adds rows, all or none, on disk when it returns; ErrTaken.
-	Insert(rows ...*Row) error
+	// Insert adds rows, all or none; ErrTaken. When it returns, they are found;
+	// durable returns once they are on disk, and must be called exactly once.
+	Insert(rows ...*Row) (durable func() error, err error)
 	// Update puts rows in the place of what is there, all or none.
 	Update(d Durability, edits ...Edit) error
 	Delete(rows ...*Row) error

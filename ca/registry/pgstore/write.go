@@ -57,13 +57,13 @@ func expires(row *registry.Row) any {
 }
 
 // Insert implements registry.Records.
-func (s *Store) Insert(rows ...*registry.Row) error {
+func (s *Store) Insert(rows ...*registry.Row) (durable func() error, err error) {
 	o := &op{sync: true}
 	for _, r := range rows {
 		o.stmts = append(o.stmts, stmt{insertSQL, []any{int64(r.Ordinal), int16(r.State), r.Serial, r.Application[:], r.SPKI[:], r.Person, r.Twin,
 			period(r), int16(r.Queue), expires(r), r.Doomed, r.Revocation, r.Public, r.Private}, 1})
 	}
-	return s.do(o)
+	return func() error { return nil }, s.do(o)
 }
 
 // Update implements registry.Records. What names the person is written only

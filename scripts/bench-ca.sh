@@ -7,7 +7,7 @@ run() { go test -run '^$' -timeout 10m "$@"; }
 {
 	run -bench 'TokenSign/(rsa2048|p256)$' -benchtime 2s ./internal/token
 	run -bench 'Issue/.*/1$' -benchtime 500x ./ca
-	run -bench 'Issue/.*/(64|256|512)$' -benchtime 8000x ./ca
+	run -bench 'Issue/.*/(64|128|256|512)$' -benchtime 8000x ./ca
 	run -bench 'OCSP$/(bare|cached|nonce)/http$' -benchtime 2s ./ca/revocation
 	run -bench 'OCSPToken' -benchtime 2s ./ca/revocation
 	run -bench 'CRL$' -benchtime 2x ./ca/revocation

@@ -25,18 +25,18 @@ func (u *underWay) get(ordinal uint64) *held {
 	return u.all[ordinal]
 }
 
-// keep holds a copy of a record while it is open and still names its person.
-func (u *underWay) keep(rec *Record, row *Row) {
-	if !rec.open() || !rec.named() {
-		return
-	}
+// keep holds records while they are open and still name their person. Nobody
+// else writes into them.
+func (u *underWay) keep(all ...*held) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.all == nil {
 		u.all = map[uint64]*held{}
 	}
-	if len(u.all) < maxUnderWay {
-		u.all[rec.Ordinal] = &held{rec.clone(), row}
+	for _, h := range all {
+		if h.rec.open() && h.rec.named() && len(u.all) < maxUnderWay {
+			u.all[h.rec.Ordinal] = h
+		}
 	}
 }
 

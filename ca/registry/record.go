@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"bytes"
 	"errors"
 	"time"
 
@@ -25,61 +24,41 @@ const (
 
 // Record is one issuance record (発行記録, Article 8) with its life since.
 type Record struct {
-	Ordinal      uint64         `json:"ordinal"`
-	State        State          `json:"state"`
-	Application  string         `json:"application"` // application id
-	Serial       string         `json:"serial"`      // lower-case hex
-	Municipality string         `json:"municipality"`
-	Certified    attr.Certified `json:"-"`
-	NotBefore    time.Time      `json:"not_before"`
-	NotAfter     time.Time      `json:"not_after"`
-	TBS          []byte         `json:"-"`          // until DER is there
-	DER          []byte         `json:"-"`          // from Signed on
-	Digest       entry.Digest   `json:"digest"`     // SHA-256 of TBS
-	SPKI         entry.Digest   `json:"spki"`       // SHA-256 of the holder's SubjectPublicKeyInfo
-	Subject      entry.Digest   `json:"subject"`    // subject commitment, as in the log
-	IntentSeq    uint64         `json:"intent_seq"` // of ca-server, from Intended on
-	IntentIndex  uint64         `json:"intent_index"`
-	IssuedIndex  uint64         `json:"issued_index"`
-	Twin         bool           `json:"twin,omitempty"` // an officer confirmed that another person has equal attributes
+	Ordinal      uint64
+	State        State
+	Application  string // application id
+	Serial       string // lower-case hex
+	Municipality string
+	Certified    attr.Certified
+	NotBefore    time.Time
+	NotAfter     time.Time
+	TBS          []byte       // until DER is there
+	DER          []byte       // from Signed on
+	Digest       entry.Digest // SHA-256 of TBS
+	SPKI         entry.Digest // SHA-256 of the holder's SubjectPublicKeyInfo
+	Subject      entry.Digest // subject commitment, as in the log
+	IntentSeq    uint64       // of ca-server, from Intended on
+	IntentIndex  uint64
+	IssuedIndex  uint64
+	Twin         bool // an officer confirmed that another person has equal attributes
 
 	// Revocation, from Revoked on (R1: nothing about the change).
-	Ground          string    `json:"ground,omitempty"`
-	Recorded        time.Time `json:"recorded"`
-	Cause           uint64    `json:"cause,omitempty"`
-	RevocationIndex uint64    `json:"revocation_index,omitempty"`
+	Ground          string
+	Recorded        time.Time
+	Cause           uint64
+	RevocationIndex uint64
 
 	// Daily holders list (M1).
-	Told bool `json:"told,omitempty"` // the register side knows this holder
-	Gone bool `json:"gone,omitempty"` // and was told that the certificate is no longer in force
+	Told bool // the register side knows this holder
+	Gone bool // and was told that the certificate is no longer in force
 
-	Erased bool `json:"erased,omitempty"` // record key and person destroyed (DOMAIN 8.2)
+	Erased bool // record key and person destroyed (DOMAIN 8.2)
 
-	Key commitment.Key `json:"-"` // zero when erased or aborted
-}
-
-// private is the part of a record that names the person, sealed under the
-// record's own key.
-type private struct {
-	Certified attr.Certified `json:"certified"`
-	TBS       []byte         `json:"tbs,omitempty"`
-	DER       []byte         `json:"der,omitempty"`
-	Key       []byte         `json:"key"`
-}
-
-// public is the rest, with the row's person as the attribute index has it.
-type public struct {
-	*Record
-	Person []byte `json:"person,omitempty"`
-	Doomed bool   `json:"doomed,omitempty"`
+	Key commitment.Key // zero when erased or aborted
 }
 
 // named reports whether the record still names its person.
 func (rec *Record) named() bool { return !rec.Key.IsZero() }
-
-func (rec *Record) sameInside(o *Record) bool {
-	return rec.Certified == o.Certified && rec.Key == o.Key && bytes.Equal(rec.TBS, o.TBS) && bytes.Equal(rec.DER, o.DER)
-}
 
 // queue is the record's place among the daily lists.
 func (rec *Record) queue() Queue {

@@ -1,16 +1,16 @@
 package registry
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"strconv"
 
 	"github.com/sukashi-project/sukashi/internal/attr"
-	"github.com/sukashi-project/sukashi/ledger/commitment"
 	"github.com/sukashi-project/sukashi/ledger/entry"
 )
 
@@ -19,56 +19,76 @@ const indexVersion = "sukashi/attribute-index/v1"
 // person is the index key of four attributes: HMAC over a versioned encoding
 // with lengths, so that no two value lists encode alike.
 func person(key []byte, a attr.Attributes) []byte {
-	m := hmac.New(sha256.New, key)
-	io.WriteString(m, indexVersion)
-	for _, v := range []string{a.Name, a.BirthDate, a.Sex, a.Address} {
-		m.Write(binary.BigEndian.AppendUint64(nil, uint64(len(v))))
-		io.WriteString(m, v)
+	var room [512]byte
+	b := append(room[:0], indexVersion...)
+	for _, v := range [...]string{a.Name, a.BirthDate, a.Sex, a.Address} {
+		b = append(binary.BigEndian.AppendUint64(b, uint64(len(v))), v...)
 	}
+	m := hmac.New(sha256.New, key)
+	m.Write(b)
 	return m.Sum(nil)
 }
 
-func publicName(ordinal uint64) string  { return fmt.Sprintf("public/%d", ordinal) }
-func privateName(ordinal uint64) string { return fmt.Sprintf("private/%d", ordinal) }
+// What the sealed parts of a row are bound to.
+const (
+	publicName  = "public/"
+	privateName = "private/"
+	outcomeName = "outcome/"
+)
 
-// held is a record as it lies in the store: with its row.
-type held struct {
-	rec *Record
-	row *Row
+func partName(part string, ordinal uint64) []byte {
+	return strconv.AppendUint([]byte(part), ordinal, 10)
 }
 
-// row makes the row of rec. With old, the parts that did not change are taken
-// from there.
-func (r *Registry) row(rec *Record, old *held, s *secrets) (*Row, error) {
-	row := &Row{Ordinal: rec.Ordinal, State: rec.State, Serial: rec.Serial, Application: entry.Sum([]byte(rec.Application)), SPKI: rec.SPKI,
-		Twin: rec.Twin, NotBefore: rec.NotBefore, NotAfter: rec.NotAfter, Queue: rec.queue()}
-	var err error
+// held is a record as it lies in the store.
+type held struct {
+	rec     *Record
+	row     *Row
+	tbs     []byte // in the private part, also once the record has its DER
+	outcome []byte // sealed; in the public part
+}
+
+// sameInside reports whether the private part stays what it is.
+func (h *held) sameInside(rec *Record) bool {
+	return h.row.Private != nil && h.rec.Certified == rec.Certified && h.rec.Key == rec.Key && (len(rec.DER) > 0 || bytes.Equal(h.tbs, rec.TBS))
+}
+
+// hold makes what lies in the store of rec. With old, the parts that did not
+// change are taken from there.
+func (r *Registry) hold(rec *Record, old *held, s *secrets) (h *held, err error) {
+	h = &held{rec: rec, row: bareRow(rec)}
 	switch {
 	case !rec.named():
-		row.Doomed = old != nil && (old.row.Doomed || old.rec.named())
-	case old != nil && old.rec.sameInside(rec):
-		row.Person, row.Private = old.row.Person, old.row.Private
+		h.row.Doomed = old != nil && (old.row.Doomed || old.rec.named())
+	case old != nil && old.sameInside(rec):
+		h.row.Person, h.row.Private, h.tbs = old.row.Person, old.row.Private, old.tbs
+		if bytes.Equal(old.rec.DER, rec.DER) {
+			h.outcome = old.outcome
+		}
 	default:
-		row.Person = person(s.Index[0], rec.Certified.Attributes())
-		if row.Private, err = r.sealPrivate(rec, s); err != nil {
+		h.row.Person, h.tbs = person(s.Index[0], rec.Certified.Attributes()), rec.TBS
+		in := private{rec.Key, rec.Certified, rec.TBS}
+		if h.row.Private, err = r.sealOwn(s.Records, rec.Ordinal, partName(privateName, rec.Ordinal), appendPrivate(nil, &in)); err != nil {
+			return nil, err
+		}
+	}
+	if rec.named() && len(rec.DER) > 0 && h.outcome == nil {
+		if h.outcome, err = r.sealOwn(s.Records, rec.Ordinal, partName(outcomeName, rec.Ordinal), appendOutcome(nil, rec.DER, h.tbs)); err != nil {
 			return nil, err
 		}
 	}
 	if rec.State == Revoked {
-		if row.Revocation, err = json.Marshal(rec.revocation()); err != nil {
+		if h.row.Revocation, err = json.Marshal(rec.revocation()); err != nil {
 			return nil, err
 		}
 	}
-	row.Public, err = r.sealJSON(publicName(rec.Ordinal), public{rec, row.Person, row.Doomed})
-	return row, err
+	return h, r.sealPublic(h)
 }
 
-func (r *Registry) sealPrivate(rec *Record, s *secrets) ([]byte, error) {
-	plain, err := json.Marshal(private{rec.Certified, rec.TBS, rec.DER, rec.Key[:]})
-	if err != nil {
-		return nil, err
-	}
-	return r.sealOwn(s.Records, rec.Ordinal, privateName(rec.Ordinal), plain)
+// bareRow is the row of a record without what is sealed and without its person.
+func bareRow(rec *Record) *Row {
+	return &Row{Ordinal: rec.Ordinal, State: rec.State, Serial: rec.Serial, Application: entry.Sum([]byte(rec.Application)), SPKI: rec.SPKI,
+		Twin: rec.Twin, NotBefore: rec.NotBefore, NotAfter: rec.NotAfter, Queue: rec.queue()}
 }
 
 // load reads a record with its row. One whose own key was destroyed, as in a
@@ -78,36 +98,53 @@ func (r *Registry) load(ordinal uint64) (*held, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := public{Record: new(Record)}
-	if err := r.unsealJSON(publicName(ordinal), sealed, &p); err != nil {
+	p, err := r.openPublic(ordinal, sealed)
+	if err != nil {
 		return nil, fmt.Errorf("couldn't read record %d: %w", ordinal, err)
 	}
 	rec := p.Record
-	row := &Row{Ordinal: rec.Ordinal, State: rec.State, Serial: rec.Serial, Application: entry.Sum([]byte(rec.Application)), SPKI: rec.SPKI,
-		Person: p.Person, Twin: rec.Twin, NotBefore: rec.NotBefore, NotAfter: rec.NotAfter, Queue: rec.queue(), Doomed: p.Doomed,
-		Public: sealed, Private: inside}
+	h := &held{rec: rec, row: bareRow(rec), outcome: p.Outcome}
+	h.row.Person, h.row.Doomed, h.row.Public, h.row.Private = p.Person, p.Doomed, sealed, inside
 	if rec.State == Revoked {
-		if row.Revocation, err = json.Marshal(rec.revocation()); err != nil {
+		if h.row.Revocation, err = json.Marshal(rec.revocation()); err != nil {
 			return nil, err
 		}
 	}
 	if inside == nil {
-		return &held{rec, row}, nil
+		return h, nil
 	}
-	plain, err := r.unsealOwn(r.ring.get().Records, ordinal, privateName(ordinal), inside)
+	err = r.openInside(h)
 	if errors.Is(err, errDestroyed) {
 		rec.Erase()
-		return &held{rec, row}, nil
+		return h, nil
 	}
-	var in private
-	if err == nil {
-		err = json.Unmarshal(plain, &in)
-	}
-	if err != nil || len(in.Key) != commitment.KeySize {
+	if err != nil {
 		return nil, fmt.Errorf("couldn't read who record %d is about", ordinal)
 	}
-	rec.Certified, rec.TBS, rec.DER, rec.Key = in.Certified, in.TBS, in.DER, commitment.Key(in.Key)
-	return &held{rec, row}, nil
+	return h, nil
+}
+
+// openInside reads what only the row's own key opens.
+func (r *Registry) openInside(h *held) error {
+	rec, keys := h.rec, r.ring.get().Records
+	plain, err := r.unsealOwn(keys, rec.Ordinal, partName(privateName, rec.Ordinal), h.row.Private)
+	if err != nil {
+		return err
+	}
+	in, err := parsePrivate(plain)
+	if err != nil {
+		return err
+	}
+	rec.Certified, rec.Key, h.tbs = in.Certified, in.Key, in.TBS
+	if len(h.outcome) == 0 {
+		rec.TBS = in.TBS
+		return nil
+	}
+	if plain, err = r.unsealOwn(keys, rec.Ordinal, partName(outcomeName, rec.Ordinal), h.outcome); err != nil {
+		return err
+	}
+	rec.DER, err = parseOutcome(plain, in.TBS)
+	return err
 }
 
 // Prepare is Begin, and returns when the records are on disk.
@@ -126,25 +163,25 @@ func (r *Registry) Prepare(recs ...*Record) error {
 func (r *Registry) Begin(recs ...*Record) (durable func() error, err error) {
 	r.sealing.RLock()
 	defer r.sealing.RUnlock()
-	rows := make([]*Row, len(recs))
+	rows, all := make([]*Row, len(recs)), make([]*held, len(recs))
 	s := r.ring.get()
 	for i, rec := range recs {
-		if rec.State != Prepared || rec.Key.IsZero() {
-			return nil, errors.New("a new record must be prepared and have a record key")
+		if rec.State != Prepared || rec.Key.IsZero() || len(rec.DER) > 0 {
+			return nil, errors.New("a new record must be prepared and have a record key, and has no certificate yet")
 		}
 		if err := rec.Certified.Validate(); err != nil {
 			return nil, fmt.Errorf("couldn't prepare a record: %w", err)
 		}
-		if rows[i], err = r.row(rec, nil, s); err != nil {
+		h, err := r.hold(rec.clone(), nil, s)
+		if err != nil {
 			return nil, err
 		}
+		rows[i], all[i] = h.row, h
 	}
 	if durable, err = r.store.Insert(rows...); err != nil {
 		return nil, err
 	}
-	for i, rec := range recs {
-		r.open.keep(rec, rows[i])
-	}
+	r.open.keep(all...)
 	return durable, nil
 }
 
@@ -161,32 +198,32 @@ func (r *Registry) ChangeAll(d Durability, ordinals []uint64, fn func(i int, rec
 	r.sealing.RLock()
 	defer r.sealing.RUnlock()
 	s := r.ring.get()
-	edits, next := make([]Edit, len(ordinals)), make([]*Record, len(ordinals))
+	edits, all := make([]Edit, len(ordinals)), make([]*held, len(ordinals))
 	for i, o := range ordinals {
 		old, err := r.current(o)
 		if err != nil {
 			return err
 		}
-		next[i] = old.rec.clone()
-		if err := fn(i, next[i]); err != nil {
+		next := old.rec.clone()
+		if err := fn(i, next); err != nil {
 			return err
 		}
-		if err := old.rec.mayBecome(next[i]); err != nil {
+		if err := old.rec.mayBecome(next); err != nil {
 			return err
 		}
-		row, err := r.row(next[i], old, s)
-		if err != nil {
+		if len(next.DER) > 0 {
+			next.TBS = nil
+		}
+		if all[i], err = r.hold(next.clone(), old, s); err != nil {
 			return err
 		}
-		edits[i] = Edit{old.row, row}
+		edits[i] = Edit{old.row, all[i].row}
 	}
 	r.open.drop(ordinals...) // what a failed write leaves is read from the store
 	if err := r.store.Update(d, edits...); err != nil {
 		return err
 	}
-	for i, rec := range next {
-		r.open.keep(rec, edits[i].Next)
-	}
+	r.open.keep(all...)
 	return nil
 }
 

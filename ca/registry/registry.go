@@ -86,6 +86,7 @@ type Registry struct {
 	ring     *ring
 	rand     *lockedRand
 	open     underWay
+	publics  blockKeys
 	stripes  [64]sync.Mutex
 	shredder sync.Mutex   // one Shred at a time
 	sealing  sync.RWMutex // held for reading from taking the ring's keys until the row is written
@@ -93,7 +94,7 @@ type Registry struct {
 
 const (
 	formatNote  = "format"
-	formatValue = "sukashi-registry-2"
+	formatValue = "sukashi-registry-3"
 	epochNote   = "ring-epoch"
 	indexNote   = "index-key" // which key the attribute index is keyed by
 )

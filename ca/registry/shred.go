@@ -112,19 +112,19 @@ func (r *Registry) rewriteRow(ordinal uint64) error {
 		return err
 	}
 	s := r.ring.get()
-	next, err := r.row(old.rec, old, s)
+	next, err := r.hold(old.rec, old, s)
 	if err != nil {
 		return err
 	}
-	next.Doomed = next.Doomed && s.Records.alive(ordinal)
-	if next.Person != nil {
-		next.Person = person(s.Index[0], old.rec.Certified.Attributes())
+	next.row.Doomed = next.row.Doomed && s.Records.alive(ordinal)
+	if next.row.Person != nil {
+		next.row.Person = person(s.Index[0], old.rec.Certified.Attributes())
 	}
-	if next.Public, err = r.sealJSON(publicName(ordinal), public{old.rec, next.Person, next.Doomed}); err != nil {
+	if err := r.sealPublic(next); err != nil {
 		return err
 	}
 	r.open.drop(ordinal)
-	return r.store.Update(Relaxed, Edit{old.row, next})
+	return r.store.Update(Relaxed, Edit{old.row, next.row})
 }
 
 // reindex keys the attribute index by the newest key alone and destroys the

@@ -67,7 +67,7 @@ func (r *Registry) SetNotice(n Notice, d Durability) error {
 	name := noticeName + number(n.Seq)
 	row := noticeRow{Notice: n}
 	if len(n.Digest) > 0 {
-		mark, err := r.sealOwn(r.ring.get().Records, n.Ordinal, name, n.Digest)
+		mark, err := r.sealOwn(r.ring.get().Records, n.Ordinal, []byte(name), n.Digest)
 		if err != nil && !errors.Is(err, errDestroyed) {
 			return err
 		}
@@ -119,7 +119,7 @@ func (r *Registry) notice(name string, sealed []byte) (Notice, error) {
 		return row.Notice, nil
 	}
 	var err error
-	row.Digest, err = r.unsealOwn(r.ring.get().Records, row.Ordinal, name, row.Mark)
+	row.Digest, err = r.unsealOwn(r.ring.get().Records, row.Ordinal, []byte(name), row.Mark)
 	if errors.Is(err, errDestroyed) {
 		err = nil
 	}
@@ -158,7 +158,7 @@ func (r *Registry) SetList(l List) error {
 	message := messageName + number(l.Seq)
 	if l.Bytes == nil {
 		notes[message], notes[spentName+number(l.Seq)] = nil, []byte{1}
-	} else if notes[message], err = r.sealOwn(r.ring.get().Lists, l.Seq, message, l.Bytes); err != nil {
+	} else if notes[message], err = r.sealOwn(r.ring.get().Lists, l.Seq, []byte(message), l.Bytes); err != nil {
 		return err
 	}
 	return r.store.Note(Synced, notes)
@@ -196,7 +196,7 @@ func (r *Registry) list(name string, sealed []byte) (List, error) {
 	if err != nil {
 		return l, err
 	}
-	l.Bytes, err = r.unsealOwn(r.ring.get().Lists, l.Seq, message, b)
+	l.Bytes, err = r.unsealOwn(r.ring.get().Lists, l.Seq, []byte(message), b)
 	return l, err
 }
 

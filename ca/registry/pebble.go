@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -11,35 +10,6 @@ import (
 	"time"
 
 	"github.com/sukashi-project/sukashi/internal/kv"
-)
-
-// Rows of the embedded store. Values in brackets.
-//
-//	r/ORDINAL                [Public]
-//	k/ORDINAL                [Private]
-//	a/SHA-256(application)   [ordinal, 1 if aborted]
-//	s/SERIAL                 [ordinal]
-//	x/PERSON ORDINAL         [end of validity while it keeps others away]
-//	y/SHA-256(SPKI)          [ordinal]
-//	o/ORDINAL, d/ORDINAL     [] open issuances, doomed rows
-//	qn/ORDINAL, qg/ORDINAL   [] new and gone holders
-//	e/NOT-AFTER ORDINAL      [] told holders whose certificate will expire
-//	v/ORDINAL                [Revocation]
-//	m/NAME                   [a note]
-const (
-	recordPrefix  = "r/"
-	keyPrefix     = "k/"
-	appPrefix     = "a/"
-	serialPrefix  = "s/"
-	attrPrefix    = "x/"
-	spkiPrefix    = "y/"
-	openPrefix    = "o/"
-	doomedPrefix  = "d/"
-	newPrefix     = "qn/"
-	gonePrefix    = "qg/"
-	expiryPrefix  = "e/"
-	revokedPrefix = "v/"
-	notePrefix    = "m/"
 )
 
 // pebbleStore keeps rows and the index rows derived from them in one ordered
@@ -65,108 +35,6 @@ func OpenPebble(dir string, fs kv.FS) (Store, error) {
 	return p, nil
 }
 
-func be(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
-
-func numbered(prefix string, n uint64) []byte {
-	return binary.BigEndian.AppendUint64([]byte(prefix), n)
-}
-
-func named(prefix string, name []byte) []byte { return append([]byte(prefix), name...) }
-
-func unix(t time.Time) uint64 { return uint64(max(t.Unix(), 0)) }
-
-// pair is one row of the embedded store.
-type pair struct{ key, value []byte }
-
-// derived are the rows that a row calls for; the first letter of a key tells
-// them apart, but for the three queues of which a row is in one.
-func derived(row *Row) []pair {
-	if row == nil {
-		return nil
-	}
-	rows := make([]pair, 0, 8)
-	set := func(k, v []byte) { rows = append(rows, pair{k, v}) }
-	o := be(row.Ordinal)
-	set(numbered(recordPrefix, row.Ordinal), row.Public)
-	if row.Private != nil {
-		set(numbered(keyPrefix, row.Ordinal), row.Private)
-	}
-	aborted := byte(0)
-	if row.State == Aborted {
-		aborted = 1
-	} else {
-		set(named(spkiPrefix, row.SPKI[:]), o)
-	}
-	set(named(appPrefix, row.Application[:]), append(be(row.Ordinal), aborted))
-	set(named(serialPrefix, []byte(row.Serial)), o)
-	if row.Person != nil {
-		var until []byte
-		if row.inForce() {
-			until = be(unix(row.NotAfter))
-		}
-		set(append(named(attrPrefix, row.Person), o...), until)
-	}
-	if row.open() {
-		set(numbered(openPrefix, row.Ordinal), nil)
-	}
-	if row.Doomed {
-		set(numbered(doomedPrefix, row.Ordinal), nil)
-	}
-	switch row.Queue {
-	case QueueNew:
-		set(numbered(newPrefix, row.Ordinal), nil)
-	case QueueGone:
-		set(numbered(gonePrefix, row.Ordinal), nil)
-	case QueueExpiring:
-		set(append(numbered(expiryPrefix, unix(row.NotAfter)), o...), nil)
-	}
-	if row.Revocation != nil {
-		set(numbered(revokedPrefix, row.Ordinal), row.Revocation)
-	}
-	return rows
-}
-
-func find(rows []pair, key []byte) *pair {
-	for i := range rows {
-		if bytes.Equal(rows[i].key, key) {
-			return &rows[i]
-		}
-	}
-	return nil
-}
-
-// put adds to b what turns the rows of old into those of next. It returns the
-// keys that something may have looked for in vain.
-func put(b *kv.Batch, old, next *Row) (fresh [][]byte) {
-	before, after := derived(old), derived(next)
-	for _, was := range before {
-		if find(after, was.key) == nil {
-			b.Delete(was.key)
-		}
-	}
-	for _, is := range after {
-		if was := find(before, is.key); was == nil || !bytes.Equal(was.value, is.value) {
-			b.Set(is.key, is.value)
-			if was == nil {
-				fresh = appendLookedFor(fresh, is.key)
-			}
-		}
-	}
-	return fresh
-}
-
-// appendLookedFor appends a key of one of the indexes by what it is found with:
-// itself, or the person before the ordinal.
-func appendLookedFor(to [][]byte, key []byte) [][]byte {
-	switch string(key[:2]) {
-	case appPrefix, serialPrefix, spkiPrefix:
-		return append(to, key)
-	case attrPrefix:
-		return append(to, key[:len(key)-8])
-	}
-	return to
-}
-
 // start applies a batch; wait returns once it is on disk.
 func (p *pebbleStore) start(b *kv.Batch, fresh [][]byte) (wait func() error, err error) {
 	defer p.absent.write(fresh)()
@@ -178,13 +46,14 @@ func (p *pebbleStore) Insert(rows ...*Row) (durable func() error, err error) {
 	defer p.mu.Unlock()
 	b := p.kv.NewBatch()
 	defer b.Close()
-	claimed := map[string]bool{}
+	claimed := make(map[string]struct{}, 5*len(rows))
 	var fresh [][]byte
 	for _, row := range rows {
-		if err := p.vacant(row, claimed); err != nil {
+		next := derive(row)
+		if err := p.vacant(row, &next, claimed); err != nil {
 			return nil, err
 		}
-		fresh = append(fresh, put(b, nil, row)...)
+		fresh = next.put(b, &pairs{}, fresh)
 	}
 	for _, row := range rows {
 		p.top = max(p.top, row.Ordinal+1)
@@ -194,32 +63,35 @@ func (p *pebbleStore) Insert(rows ...*Row) (durable func() error, err error) {
 
 // vacant looks for a row that keeps this one away, in the store or earlier in
 // the same call.
-func (p *pebbleStore) vacant(row *Row, claimed map[string]bool) error {
-	claims := [][]byte{numbered(recordPrefix, row.Ordinal), named(serialPrefix, []byte(row.Serial)), named(spkiPrefix, row.SPKI[:]),
-		named(appPrefix, row.Application[:])}
-	for i, k := range claims {
-		taken := claimed[string(k)]
-		if known := p.absent.has(k) || i == 0 && row.Ordinal >= p.top; !taken && !known {
-			v, err := p.kv.Get(k)
-			if err != nil && !errors.Is(err, kv.ErrNotFound) {
-				return err
-			}
-			abortedBefore := k[0] == appPrefix[0] && len(v) == 9 && v[8] == 1
-			taken = err == nil && !abortedBefore
-		}
-		if taken {
+func (p *pebbleStore) vacant(row *Row, next *pairs, claimed map[string]struct{}) error {
+	for _, slot := range [...]int{recordSlot, serialSlot, spkiSlot, appSlot} {
+		k := next[slot].key
+		if _, taken := claimed[string(k)]; taken {
 			return ErrTaken
 		}
-		claimed[string(k)] = true
+		claimed[string(k)] = struct{}{}
+		if slot == recordSlot && row.Ordinal >= p.top || p.absent.has(k) {
+			continue
+		}
+		v, err := p.kv.Get(k)
+		if errors.Is(err, kv.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if abortedBefore := slot == appSlot && len(v) == 9 && v[8] == 1; !abortedBefore {
+			return ErrTaken
+		}
 	}
 	if !row.inForce() {
 		return nil
 	}
-	person := named(attrPrefix, row.Person)
-	if claimed[string(person)] {
+	person := lookedFor(personSlot, next[personSlot].key)
+	if _, taken := claimed[string(person)]; taken {
 		return ErrTaken
 	}
-	claimed[string(person)] = true
+	claimed[string(person)] = struct{}{}
 	if p.absent.has(person) {
 		return nil
 	}
@@ -236,7 +108,8 @@ func (p *pebbleStore) Update(d Durability, edits ...Edit) error {
 	b := p.kv.NewBatch()
 	var fresh [][]byte
 	for _, e := range edits {
-		fresh = append(fresh, put(b, e.Old, e.Next)...)
+		old, next := derive(e.Old), derive(e.Next)
+		fresh = next.put(b, &old, fresh)
 	}
 	if d == Relaxed {
 		defer p.absent.write(fresh)()
@@ -252,7 +125,8 @@ func (p *pebbleStore) Update(d Durability, edits ...Edit) error {
 func (p *pebbleStore) Delete(rows ...*Row) error {
 	b := p.kv.NewBatch()
 	for _, row := range rows {
-		put(b, row, nil)
+		old := derive(row)
+		(&pairs{}).put(b, &old, nil)
 	}
 	return b.Commit(true)
 }

@@ -29,7 +29,7 @@ type tree struct {
 	nodes map[node][sha256.Size]byte
 
 	mu    sync.Mutex
-	cache map[node][sha256.Size]byte // nodes half way down; derived, never stored
+	cache map[node][sha256.Size]byte // nodes above the last few steps; derived, never stored
 }
 
 type node struct {
@@ -38,7 +38,7 @@ type node struct {
 }
 
 const (
-	cacheDepth = treeDepth - 16
+	cacheDepth = treeDepth - 6
 	cacheSize  = 1024
 )
 

@@ -10,7 +10,7 @@ export CGO_ENABLED ?= 1
 # are compiled once.
 export GOFLAGS := $(strip $(GOFLAGS) -trimpath)
 
-.PHONY: help build demo test test-short deps vet cover fuzz fuzz-policy bench bench-policy bench-ca bench-ledger bench-ledger-quick clean
+.PHONY: help build demo test test-short deps vet cover fuzz fuzz-policy bench bench-policy bench-ca bench-ledger bench-ledger-quick bench-cluster clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -55,6 +55,9 @@ bench-ledger: ## the ledger beside a bare store, Tessera and Trillian, in one ru
 
 bench-ledger-quick: ## the same in two minutes
 	SUKASHI_BENCH_LEDGER=quick $(GO) test -v -count=1 -timeout 15m -run TestLedgerBench ./ledger/internal/bench
+
+bench-cluster: ## the ledger on Trillian's servers beside them alone, PostgreSQL and MariaDB, in one run (ten minutes)
+	SUKASHI_BENCH_LEDGER=cluster $(GO) test -v -count=1 -timeout 30m -run TestClusterBench ./ledger/internal/bench
 
 clean: ## remove what the build made
 	rm -rf $(BIN) coverage.out

@@ -28,6 +28,7 @@ type result struct {
 	InFlight int     `json:"in_flight"`
 	Bytes    int     `json:"bytes"`
 	Entries  int     `json:"entries"`
+	Total    int     `json:"total"` // entries logged in all, counted or not
 	Seconds  float64 `json:"seconds"`
 	PerSec   float64 `json:"per_second"`
 	P50      float64 `json:"p50_ms"`
@@ -40,12 +41,12 @@ type add func(ctx context.Context, entry []byte) error
 
 func main() {
 	r := result{}
-	flag.StringVar(&r.System, "system", "", "tessera-256, tessera-4096 or trillian")
+	flag.StringVar(&r.System, "system", "", "tessera-256, tessera-4096, trillian or trillian-preordered")
 	flag.IntVar(&r.InFlight, "in-flight", 64, "callers that wait at the same time")
 	flag.IntVar(&r.Bytes, "bytes", 1024, "size of an entry")
 	length := flag.Duration("for", 3*time.Second, "how long to measure")
 	dir := flag.String("dir", "", "an empty directory on the disk to measure")
-	server := flag.String("server", "", "address of a Trillian log server, for trillian")
+	server := flag.String("server", "", "address of a Trillian log server, for trillian and trillian-preordered")
 	flag.Parse()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -58,6 +59,8 @@ func main() {
 		do, err = tesseraLog(ctx, *dir, 4096)
 	case "trillian":
 		do, err = trillianLog(ctx, *server, r.InFlight)
+	case "trillian-preordered":
+		do, err = preorderedLog(ctx, *server)
 	default:
 		err = fmt.Errorf("there is no system %q", r.System)
 	}
@@ -87,6 +90,7 @@ func (r *result) measure(ctx context.Context, length time.Duration, do add) erro
 	for range r.InFlight {
 		wg.Go(func() {
 			var own []time.Duration
+			all := 0
 			entry := make([]byte, r.Bytes)
 			for failed.Load() == nil {
 				rand.Read(entry)
@@ -98,12 +102,14 @@ func (r *result) measure(ctx context.Context, length time.Duration, do add) erro
 					failed.Store(&err)
 					break
 				}
+				all++
 				if now := time.Now(); now.After(begin) && now.Before(end) {
 					own = append(own, now.Sub(start))
 				}
 			}
 			mu.Lock()
 			took = append(took, own...)
+			r.Total += all
 			mu.Unlock()
 		})
 	}

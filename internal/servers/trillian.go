@@ -36,6 +36,10 @@ const postgresPlans = "&default_query_exec_mode=cache_describe&enable_hashjoin=o
 // short for making them anew. Subtrees are hashes, which nothing compresses.
 const signerPlans = "&search_path=signer%2Cpublic&enable_seqscan=off&default_toast_compression=lz4&jit=off"
 
+// TrillianSettings of a PostgreSQL server for Trillian: what docs/SCALING.md
+// tells an operator.
+var TrillianSettings = []string{"shared_buffers=512MB", "max_wal_size=8GB", "checkpoint_timeout=15min"}
+
 // MaxMessage is what the log server takes in one call, in bytes.
 const MaxMessage = 64 << 20
 

@@ -27,8 +27,7 @@ import (
 func BenchmarkCluster(b *testing.B) {
 	for name, schema := range map[string]servers.Schema{"": servers.Preordered, "-stock": servers.Stock} {
 		b.Run("postgres"+name, func(b *testing.B) {
-			pg := servers.OwnPostgres(b, servers.PGOptions{Durable: true, Settings: []string{
-				"shared_buffers=512MB", "max_wal_size=8GB", "checkpoint_timeout=15min"}})
+			pg := servers.OwnPostgres(b, servers.PGOptions{Durable: true, Settings: servers.TrillianSettings})
 			benchCluster(b, newPlace(b, servers.TrillianOnPostgres(b, pg, schema)), pg.CPU)
 		})
 		b.Run("mariadb"+name, func(b *testing.B) {

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sukashi-project/sukashi/internal/servers"
 )
 
 // plan is how much is measured.
@@ -134,31 +136,49 @@ func read(cmd *exec.Cmd) (result, error) {
 
 func tailOf(b []byte) []byte { return b[max(0, len(b)-400):] }
 
-// peers builds the other logs. Without them the table is shorter and says so.
+// peers are the other logs. Without them the table is shorter and says so.
 func peers(t *testing.T) []runner {
-	bin := filepath.Join(t.TempDir(), "peers")
-	build := exec.Command("go", "build", "-C", "../../../bench/peers", "-o", bin, ".")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "the peers can't be built here: %v: %s\n", err, tailOf(out))
+	bin := buildPeers(t)
+	if bin == "" {
 		return nil
 	}
 	peer := func(name, server string) func(order) (result, error) {
 		return func(o order) (result, error) {
-			return read(exec.Command(bin, "-system", name, "-server", server, "-dir", o.Dir, "-for", o.For.String(),
-				"-in-flight", fmt.Sprint(o.InFlight), "-bytes", fmt.Sprint(o.Bytes)))
+			o.Server = server
+			return read(peerCommand(bin, name, o))
 		}
 	}
 	out := []runner{{name: "tessera-256", run: peer("tessera-256", "")}, {name: "tessera-4096", run: peer("tessera-4096", "")}}
-	for _, s := range trillians(t) {
-		out = append(out, runner{name: s.name, most: 512, only: 1024, run: peer("trillian", s.address)})
+	for _, s := range sqlServers(t) {
+		out = append(out, runner{name: "Trillian, " + s.name, most: 512, only: 1024, run: peer("trillian", s.start(t, servers.Stock).Address)})
 	}
 	return out
 }
 
-// database is a Trillian log server with its signer over one.
-type database struct{ name, address string }
+// buildPeers builds the program that measures the other logs; "" when it can't
+// be built here.
+func buildPeers(t *testing.T) string {
+	bin := filepath.Join(t.TempDir(), "peers")
+	build := exec.Command("go", "build", "-C", "../../../bench/peers", "-o", bin, ".")
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "the peers can't be built here: %v: %s\n", err, tailOf(out))
+		return ""
+	}
+	return bin
+}
+
+func peerCommand(bin, name string, o order) *exec.Cmd {
+	return exec.Command(bin, "-system", name, "-server", o.Server, "-dir", o.Dir, "-for", o.For.String(),
+		"-in-flight", fmt.Sprint(o.InFlight), "-bytes", fmt.Sprint(o.Bytes))
+}
 
 func header(t *testing.T, mode string, p plan, raw string) string {
+	return machine() + fmt.Sprintf("; %d rounds of %v each, interleaved, medians; 4 KiB write with fdatasync: %v. Single measurements: %s (%s).\n",
+		p.rounds, p.length, fsyncTime(t), filepath.Base(raw), mode)
+}
+
+// machine says when and where, and how busy it was at the end.
+func machine() string {
 	model := "unknown processor"
 	if b, err := os.ReadFile("/proc/cpuinfo"); err == nil {
 		for line := range strings.Lines(string(b)) {
@@ -172,10 +192,8 @@ func header(t *testing.T, mode string, p plan, raw string) string {
 	if b, err := os.ReadFile("/proc/loadavg"); err == nil {
 		load, _, _ = bytes.Cut(b, []byte(" "))
 	}
-	return fmt.Sprintf("%s, %d processors (%s), %s; %d rounds of %v each, interleaved, medians; "+
-		"4 KiB write with fdatasync: %v; load average at the end: %s. Single measurements: %s (%s).\n",
-		time.Now().UTC().Format("2006-01-02 15:04 UTC"), runtime.NumCPU(), model, runtime.Version(),
-		p.rounds, p.length, fsyncTime(t), load, filepath.Base(raw), mode)
+	return fmt.Sprintf("%s, %d processors (%s), %s, load average at the end %s",
+		time.Now().UTC().Format("2006-01-02 15:04 UTC"), runtime.NumCPU(), model, runtime.Version(), load)
 }
 
 // notes say what the rows are.
@@ -184,7 +202,7 @@ An entry counts when its caller has a signed checkpoint that covers it; in a clo
 - bare: group commit of leaves and tiles into the embedded store, one fsync and one Ed25519 signature for each; no order, no check, no proof, no head.
 - sukashi: the ledger's engine: entries parsed and checked, gapless numbers, duplicates found, Trillian's integration, self-check, head outside the store, inclusion proof for each caller.
 - tessera-256, tessera-4096: Tessera v1.0.4 on POSIX files, batches of up to 256 or 4,096 entries or 50 ms, no de-duplication. Its latency comes mostly from its checkpoint interval, here its smallest, 100 ms; its fair throughput is at 16,384 in flight.
-- trillian on a database: Trillian v1.8.0, real log server and signer, QueueLeaf for each leaf, then an inclusion proof; the processor time of the servers is not in the CPU column.
+- trillian on a database: Trillian v1.8.0, real log server and signer, QueueLeaf for each leaf, until the root has as many leaves as were taken by then; the processor time of the servers is not in the CPU column.
 `
 
 // table is the markdown of the medians.

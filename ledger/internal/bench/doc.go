@@ -10,6 +10,7 @@
 //
 //	make bench-ledger          # about eight minutes
 //	make bench-ledger-quick    # about one
+//	make bench-cluster         # about ten: the engine on Trillian's servers beside them alone
 //
 // The package holds tests only, and nothing of it runs unless it is asked to.
 package bench

@@ -20,11 +20,13 @@ type result struct {
 	InFlight int     `json:"in_flight"`
 	Bytes    int     `json:"bytes"`
 	Entries  int     `json:"entries"`
+	Total    int     `json:"total"` // entries logged in all, counted or not
 	Seconds  float64 `json:"seconds"`
 	PerSec   float64 `json:"per_second"`
 	P50      float64 `json:"p50_ms"`
 	P99      float64 `json:"p99_ms"`
-	CPU      float64 `json:"cpu_us"` // processor time of the measuring process per entry
+	CPU      float64 `json:"cpu_us"`     // processor time of the measuring process per entry
+	Servers  float64 `json:"servers_us"` // … of a cluster's database, log server and signer
 }
 
 // order is what a child process is asked to measure.
@@ -34,6 +36,7 @@ type order struct {
 	Bytes    int
 	For      time.Duration
 	Dir      string
+	Server   string // a cluster's log server
 }
 
 const childOrder = "SUKASHI_BENCH_ORDER"
@@ -47,7 +50,7 @@ func TestMeasure(t *testing.T) {
 	if err := json.Unmarshal([]byte(os.Getenv(childOrder)), &o); err != nil {
 		t.Fatal(err)
 	}
-	systems := map[string]func(testing.TB, order) func() error{sukashi: ourLog, bare: bareLog}
+	systems := map[string]func(testing.TB, order) func() error{sukashi: ourLog, bare: bareLog, onCluster: clusterLog}
 	r, err := measure(o, systems[o.System](t, o))
 	if err != nil {
 		t.Fatal(err)
@@ -64,6 +67,7 @@ func measure(o order, do func() error) (result, error) {
 	end := begin.Add(o.For)
 	var mu sync.Mutex
 	var took []time.Duration
+	total := 0
 	var before time.Duration
 	var failed atomic.Pointer[error]
 	time.AfterFunc(time.Until(begin), func() { mu.Lock(); before = cpu(); mu.Unlock() })
@@ -71,6 +75,7 @@ func measure(o order, do func() error) (result, error) {
 	for range o.InFlight {
 		wg.Go(func() {
 			var own []time.Duration
+			all := 0
 			for failed.Load() == nil {
 				start := time.Now()
 				if start.After(end) {
@@ -80,12 +85,14 @@ func measure(o order, do func() error) (result, error) {
 					failed.Store(&err)
 					break
 				}
+				all++
 				if now := time.Now(); now.After(begin) && now.Before(end) {
 					own = append(own, now.Sub(start))
 				}
 			}
 			mu.Lock()
 			took = append(took, own...)
+			total += all
 			mu.Unlock()
 		})
 	}
@@ -100,7 +107,7 @@ func measure(o order, do func() error) (result, error) {
 	}
 	slices.Sort(took)
 	n := float64(len(took))
-	return result{System: o.System, InFlight: o.InFlight, Bytes: o.Bytes, Entries: len(took), Seconds: o.For.Seconds(),
+	return result{System: o.System, InFlight: o.InFlight, Bytes: o.Bytes, Entries: len(took), Total: total, Seconds: o.For.Seconds(),
 		PerSec: n / o.For.Seconds(), P50: ms(took[len(took)/2]), P99: ms(took[len(took)*99/100]),
 		CPU: float64((used - before).Microseconds()) / n}, nil
 }

@@ -19,15 +19,19 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/sukashi-project/sukashi/internal/kv"
+	"github.com/sukashi-project/sukashi/internal/servers"
+	"github.com/sukashi-project/sukashi/ledger/clusterlog"
 	"github.com/sukashi-project/sukashi/ledger/entry"
 	"github.com/sukashi-project/sukashi/ledger/internal/sequence"
+	"github.com/sukashi-project/sukashi/ledger/proof"
 	"github.com/sukashi-project/sukashi/ledger/trillianlog"
 )
 
 // The systems that this package measures itself.
 const (
-	sukashi = "sukashi"
-	bare    = "bare"
+	sukashi   = "sukashi"
+	bare      = "bare"
+	onCluster = "sukashi on a cluster"
 )
 
 const origin = "log.bench/1"
@@ -55,6 +59,29 @@ func ourLog(t testing.TB, o order) func() error {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { e.Close() })
+	return appends(t, o, e)
+}
+
+// clusterLog is the same over a cluster's servers.
+func clusterLog(t testing.TB, o order) func() error {
+	signer, vkey := keyPair(t)
+	e, err := clusterlog.Open(context.Background(), clusterlog.Config{Address: o.Server, MaxMessage: servers.MaxMessage,
+		CacheDir: filepath.Join(o.Dir, "cache"), HeadDir: filepath.Join(o.Dir, "head"), Origin: origin, Signer: signer, VKey: vkey, Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { e.Close() })
+	return appends(t, o, e)
+}
+
+// engine is what both engines have below ledger.Log.
+type engine interface {
+	Submit(ctx context.Context, r *sequence.Request) error
+	Receipts(ctx context.Context, r *sequence.Request) ([]*proof.Receipt, error)
+}
+
+// appends is one caller's append, whose number is the next.
+func appends(t testing.TB, o order, e engine) func() error {
 	forms := newForm(t, o.Bytes)
 	q := queue{ready: make([]*sequence.Request, 2*o.InFlight)}
 	return func() error {
@@ -86,7 +113,7 @@ func (q *queue) ticket() uint64 {
 	return q.next - 1
 }
 
-func (q *queue) submit(e *trillianlog.Engine, seq uint64, r *sequence.Request) error {
+func (q *queue) submit(e engine, seq uint64, r *sequence.Request) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	n := uint64(len(q.ready))

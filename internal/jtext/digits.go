@@ -99,6 +99,7 @@ type unit struct {
 	r      rune
 	digits string // one or two ASCII digits, "" if it is no number
 	class  class
+	traits traits
 }
 
 type class uint8
@@ -120,17 +121,27 @@ var twoDigits = func() (s [100]string) {
 // units drops what shows nothing and tells what the rest can mean. Tag digits
 // (U+E0030–E0039) show nothing but are digits, so they stay.
 func units(s string) []unit {
-	us := make([]unit, 0, len(s)/2)
 	if strings.ContainsFunc(s, needsComposing) {
 		s = norm.NFC.String(width.Fold.String(s)) // ｾ and ﾞ make one ゼ
 	}
+	us := make([]unit, 0, len(s)/3+8)
 	for _, r := range s {
-		us = appendUnit(us, r, true)
+		if g := glyphOf(r); g != nil {
+			us = append(us, g.units...)
+		} else {
+			us = appendUnit(us, r, true)
+		}
 	}
 	return us
 }
 
 func needsComposing(r rune) bool { return r >= 0xff66 && r <= 0xff9f || r == 0x3099 || r == 0x309a }
+
+func newUnit(r rune, digits string, c class) unit {
+	u := unit{r: r, digits: digits, class: c}
+	u.traits = traitsOf(u)
+	return u
+}
 
 func appendUnit(us []unit, r rune, decompose bool) []unit {
 	if r >= 0xe0030 && r <= 0xe0039 {
@@ -141,14 +152,14 @@ func appendUnit(us []unit, r rune, decompose bool) []unit {
 		if unicode.Is(unicode.Han, r) {
 			c = kanji
 		}
-		return append(us, unit{r, twoDigits[v], c})
+		return append(us, newUnit(r, twoDigits[v], c))
 	}
 	if r < 0x80 {
 		c := separator
 		if unicode.IsLetter(r) {
 			c = other
 		}
-		return append(us, unit{r, "", c})
+		return append(us, newUnit(r, "", c))
 	}
 	if Invisible(r) || unicode.In(r, unicode.Mn, unicode.Me) && r != 0x3099 && r != 0x309a {
 		return us
@@ -165,5 +176,5 @@ func appendUnit(us []unit, r rune, decompose bool) []unit {
 	if IsHyphen(r) || unicode.IsSpace(r) || unicode.IsPunct(r) || unicode.IsSymbol(r) || unicode.IsControl(r) {
 		c = separator
 	}
-	return append(us, unit{r, "", c})
+	return append(us, newUnit(r, "", c))
 }

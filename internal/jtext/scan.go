@@ -50,8 +50,10 @@ const maxScan = 2048
 // false refusals and what it misses.
 func Scan(values ...string) Findings {
 	var f Findings
+	digits := 0
 	for _, v := range values {
-		if len(v) > maxScan {
+		whole := len(v) <= maxScan
+		if !whole {
 			f.Encoded = true
 			cut := maxScan
 			for cut > 0 && !utf8.RuneStart(v[cut]) {
@@ -60,9 +62,14 @@ func Scan(values ...string) Findings {
 			v = v[:cut]
 		}
 		f.Hidden = f.Hidden || hidden(v)
-		f.add(scanValue(v, 0))
+		us := units(v)
+		s := sumOf(us)
+		f.add(scanUnits(us, s, 0))
+		if digits += s.digits; !whole {
+			digits = minDigits // the rest may have them
+		}
 	}
-	if len(values) > 1 {
+	if len(values) > 1 && digits >= minDigits {
 		f.add(scanSplit(values))
 	}
 	return f
@@ -71,16 +78,30 @@ func Scan(values ...string) Findings {
 // scanValue looks at one value; depth counts how often it has been decoded.
 func scanValue(v string, depth int) Findings {
 	us := units(v)
-	f := scanRuns(us)
-	f.add(scanGathered(us))
-	for _, part := range splitUnits(us, func(u unit) bool { return unicode.IsSpace(u.r) }) {
-		f.add(scanGathered(part))
+	return scanUnits(us, sumOf(us), depth)
+}
+
+// scanUnits looks at one value in every view that can find something in it.
+func scanUnits(us []unit, s sum, depth int) Findings {
+	var f Findings
+	if s.digits >= minDigits {
+		f.add(scanRuns(us))
+		f.add(scanGathered(us))
+		for _, part := range splitUnits(us, func(u unit) bool { return unicode.IsSpace(u.r) }) {
+			f.add(scanGathered(part))
+		}
 	}
-	f.add(scanLookalikes(us))
-	f.add(scanSpoken(us))
-	f.add(scanCounted(us))
+	if s.digits >= minTrue && s.digits+s.looksLike >= minDigits {
+		f.add(scanLookalikes(us))
+	}
+	if s.spoken >= minDigits {
+		f.add(scanSpoken(us))
+	}
+	if s.counts > 0 {
+		f.add(scanCounted(us))
+	}
 	if depth <= maxDepth {
-		f.add(scanEncoded(us, depth))
+		f.add(scanEncoded(us, s, depth))
 	}
 	return f
 }
@@ -260,11 +281,19 @@ func hidden(s string) bool {
 			if selectors++; !unicode.Is(unicode.Han, before) || selectors > maxSelectors {
 				return true
 			}
-		case Invisible(r), unicode.IsControl(r), r == unicode.ReplacementChar,
-			!unicode.In(r, unicode.L, unicode.M, unicode.N, unicode.P, unicode.S, unicode.Z):
-			return true
+		default:
+			if g := glyphOf(r); g != nil && g.hidden || g == nil && hides(r) {
+				return true
+			}
 		}
 		before = r
 	}
 	return false
+}
+
+// hides reports whether a character shows nothing, or is of a kind that nobody
+// defined.
+func hides(r rune) bool {
+	return Invisible(r) || unicode.IsControl(r) || r == unicode.ReplacementChar ||
+		!unicode.In(r, unicode.L, unicode.M, unicode.N, unicode.P, unicode.S, unicode.Z)
 }

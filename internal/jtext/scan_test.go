@@ -183,3 +183,71 @@ func BenchmarkScan(b *testing.B) {
 		i++
 	}
 }
+
+// TestPassedOver: a view that Scan passes over finds nothing. Every family is
+// planted and alone, honest forms are whole, and pieces of both are mixed.
+func TestPassedOver(t *testing.T) {
+	n, mixtures := 15, 5_000
+	if testing.Short() {
+		n, mixtures = 2, 500
+	}
+	residents, err := people.Generate(77, 50*n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := rand.New(rand.NewPCG(3, 4))
+	looked, found := 0, 0
+	look := func(values ...string) {
+		looked++
+		got, want := jtext.Scan(values...), jtext.ScanEveryView(values...)
+		got.Hidden = false
+		if got != want {
+			t.Fatalf("%q: %+v, with every view %+v", values, got, want)
+		}
+		if got.Any() {
+			found++
+		}
+	}
+	var pieces []string
+	for _, who := range residents {
+		look(form(who)...)
+		look(who.Attr.Name, who.Attr.Address)
+		pieces = append(pieces, who.NameKana, who.Attr.Name, who.Attr.Address)
+	}
+	for _, f := range families {
+		for i := range n {
+			parts := f.write(randomCode(r), r)
+			look(plant(form(residents[i]), parts, i)...)
+			look(parts...)
+			pieces = append(pieces, parts...)
+		}
+	}
+	for range mixtures {
+		var mixed [2]strings.Builder
+		for i := range 5 {
+			rs := []rune(pieces[r.IntN(len(pieces))])
+			if from := r.IntN(len(rs) + 1); len(rs) > 0 {
+				mixed[i%2].WriteString(string(rs[from : from+r.IntN(len(rs)-from+1)]))
+			}
+		}
+		look(mixed[0].String(), mixed[1].String())
+	}
+	t.Logf("%d forms, something found in %d", looked, found)
+	if found < looked/10 {
+		t.Error("too few hold anything")
+	}
+}
+
+// BenchmarkScanCertified is what an issuance scans: name and address.
+func BenchmarkScanCertified(b *testing.B) {
+	residents, err := people.Generate(5, 1000)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		jtext.Scan(residents[i%1000].Attr.Name, residents[i%1000].Attr.Address)
+		i++
+	}
+}

@@ -34,27 +34,15 @@ const minToken = 6
 const minMixed = 10
 
 // scanEncoded decodes what may be an encoding and scans what comes out.
-func scanEncoded(us []unit, depth int) Findings {
+func scanEncoded(us []unit, s sum, depth int) Findings {
 	var f Findings
-	text := make([]rune, 0, len(us))
-	latin, ascii := false, 0
-	for _, u := range us {
-		r := u.r
-		if u.digits != "" && u.class == arabic {
-			text = append(text, []rune(u.digits)...)
-			ascii++
-			continue
-		}
-		if r < 0x80 && !unicode.IsSpace(r) {
-			latin = latin || r != '-'
-			ascii++
-		}
-		text = append(text, unicode.ToLower(toKatakana(r)))
+	if s.rows >= minDigits || s.units >= minMorse || s.tokens >= minDigits {
+		text := encodedText(us)
+		f.add(scanRows(compact(text)))
+		f.add(scanMorse(text))
+		f.add(scanCharCodes(string(text)))
 	}
-	f.add(scanRows(compact(text)))
-	f.add(scanMorse(text))
-	f.add(scanCharCodes(string(text)))
-	if !latin || ascii < minToken {
+	if !s.latin || s.visible < minToken {
 		return f
 	}
 	for _, part := range splitUnits(append(us, unit{r: '\u3042'}), func(u unit) bool { return u.r >= 0x80 && u.digits == "" && !IsHyphen(u.r) }) {
@@ -63,6 +51,20 @@ func scanEncoded(us []unit, depth int) Findings {
 		}
 	}
 	return f
+}
+
+// encodedText is a value with its digits in ASCII, its kana in katakana and its
+// letters small.
+func encodedText(us []unit) []rune {
+	text := make([]rune, 0, len(us))
+	for _, u := range us {
+		if u.digits != "" && u.class == arabic {
+			text = append(text, []rune(u.digits)...)
+			continue
+		}
+		text = append(text, unicode.ToLower(toKatakana(u.r)))
+	}
+	return text
 }
 
 // scanASCII looks at one stretch of ASCII for encodings.
@@ -110,11 +112,15 @@ func toKatakana(r rune) rune {
 func compact(text []rune) []rune {
 	out := make([]rune, 0, len(text))
 	for _, r := range text {
-		if !unicode.IsSpace(r) && !IsHyphen(r) && !strings.ContainsRune(",.、。・/:;", r) {
+		if !betweenRows(r) {
 			out = append(out, r)
 		}
 	}
 	return out
+}
+
+func betweenRows(r rune) bool {
+	return unicode.IsSpace(r) || IsHyphen(r) || strings.ContainsRune(",.、。・/:;", r)
 }
 
 // asciiView is the text with digits and Latin letters in ASCII, the rest as spaces.
@@ -388,6 +394,9 @@ func scanCharCodes(s string) Findings {
 
 var morse = map[string]byte{"-----": '0', ".----": '1', "..---": '2', "...--": '3', "....-": '4', ".....": '5', "-....": '6', "--...": '7', "---..": '8', "----.": '9'}
 
+// minMorse is how many dots and dashes eleven digits have.
+const minMorse = 5 * minDigits
+
 // scanMorse reads Morse code in any dots and dashes.
 func scanMorse(text []rune) Findings {
 	var marks strings.Builder
@@ -404,7 +413,7 @@ func scanMorse(text []rune) Findings {
 			marks.WriteByte(' ')
 		}
 	}
-	if n < 55 {
+	if n < minMorse {
 		return Findings{}
 	}
 	var run strings.Builder

@@ -91,16 +91,9 @@ const longestWord = 7
 func scanSpoken(us []unit) Findings {
 	text := make([]rune, 0, len(us))
 	for _, u := range us {
-		r := unicode.ToLower(u.r)
-		switch {
-		case u.digits != "" && len(u.digits) == 1:
-			r = rune(u.digits[0])
-		case r >= 'ぁ' && r <= 'ゖ':
-			r += 0x60
-		case u.class == separator && r != 'ー':
-			continue
+		if r, dropped := spokenRune(u); !dropped {
+			text = append(text, r)
 		}
-		text = append(text, r)
 	}
 	var f Findings
 	run, spelled := []byte{}, 0
@@ -125,6 +118,20 @@ func scanSpoken(us []unit) Findings {
 	}
 	end()
 	return f
+}
+
+// spokenRune is a unit as scanSpoken reads it.
+func spokenRune(u unit) (r rune, dropped bool) {
+	r = unicode.ToLower(u.r)
+	switch {
+	case u.digits != "" && len(u.digits) == 1:
+		r = rune(u.digits[0])
+	case r >= 'ぁ' && r <= 'ゖ':
+		r += 0x60
+	case u.class == separator && r != 'ー':
+		return 0, true
+	}
+	return r, false
 }
 
 func word(s []rune) (digit byte, n int) {
@@ -219,16 +226,16 @@ func (c *counter) take(u unit) bool {
 		c.any = true
 		return true
 	}
-	switch {
-	case strings.ContainsRune("十拾什", u.r):
+	switch u.r {
+	case '十', '拾', '什':
 		c.unit(10)
-	case strings.ContainsRune("百佰陌", u.r):
+	case '百', '佰', '陌':
 		c.unit(100)
-	case strings.ContainsRune("千仟阡", u.r):
+	case '千', '仟', '阡':
 		c.unit(1000)
-	case strings.ContainsRune("万萬", u.r):
+	case '万', '萬':
 		c.big(10_000)
-	case strings.ContainsRune("億亿", u.r):
+	case '億', '亿':
 		c.big(100_000_000)
 	default:
 		return false

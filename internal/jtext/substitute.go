@@ -50,8 +50,8 @@ func certifiable(c string) bool {
 // Certifiable reports whether every character of s is in the repertoire, so
 // that it needs no substitutes.
 func Certifiable(s string) bool {
-	for _, c := range Characters(s) {
-		if !certifiable(c) {
+	for _, r := range s { // a variation selector is in no repertoire
+		if !InRepertoire(r) {
 			return false
 		}
 	}

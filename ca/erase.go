@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -47,8 +48,16 @@ func RetentionOver(notAfter time.Time) time.Time {
 // store and its backups don't tell either who it was. The register side's copy
 // goes with the holder list; whoever was shown an opening keeps that one value.
 func (a *Authority) Erase(ctx context.Context, basis string, ordinals ...uint64) error {
+	return a.EraseFor(ctx, nothingBefore, basis, ordinals...)
+}
+
+// nothingBefore is the act of who asks once.
+var nothingBefore = Act{Seq: math.MaxUint64 - 1}
+
+// EraseFor is Erase for an approved act.
+func (a *Authority) EraseFor(ctx context.Context, act Act, basis string, ordinals ...uint64) error {
 	ctx = context.WithoutCancel(ctx)
-	if err := a.erase(ctx, basis, ordinals); err != nil {
+	if err := a.erase(ctx, act, basis, ordinals); err != nil {
 		return err
 	}
 	if err := a.reg.Shred(ctx); err != nil {
@@ -58,7 +67,7 @@ func (a *Authority) Erase(ctx context.Context, basis string, ordinals ...uint64)
 	return a.reg.Scrub()
 }
 
-func (a *Authority) erase(ctx context.Context, basis string, ordinals []uint64) error {
+func (a *Authority) erase(ctx context.Context, act Act, basis string, ordinals []uint64) error {
 	if basis != entry.BasisRetentionEnd && basis != entry.BasisLawfulRequest {
 		return errors.New("records are erased at the end of retention or on a lawful request only")
 	}
@@ -81,7 +90,7 @@ func (a *Authority) erase(ctx context.Context, basis string, ordinals []uint64) 
 		}
 	}
 	body := &entry.Erasure{Basis: basis, Ordinals: slices.Sorted(slices.Values(ordinals))}
-	if _, err := a.own.Append(ctx, body); err != nil {
+	if _, _, err := a.once(ctx, act.Seq+1, body, sameBody(body)); err != nil {
 		return a.uncertain(err)
 	}
 	if err := a.eraseRecords(body.Ordinals); err != nil {
@@ -144,9 +153,15 @@ type Opening struct {
 // (DESIGN 4). What it hands out opens nothing else, so that erasure also binds
 // whoever keeps it. Erased records can't be opened.
 func (a *Authority) Disclose(ctx context.Context, basis string, fields []string, ordinals ...uint64) ([]Opening, error) {
+	return a.DiscloseFor(ctx, nothingBefore, basis, fields, ordinals...)
+}
+
+// DiscloseFor is Disclose for an approved act: it is on record once, and who
+// asks again for it sees the same.
+func (a *Authority) DiscloseFor(ctx context.Context, act Act, basis string, fields []string, ordinals ...uint64) ([]Opening, error) {
 	ordinals = slices.Sorted(slices.Values(ordinals))
 	out := make([]Opening, len(ordinals))
-	err := a.disclose(ctx, basis, ordinals, func(i int, rec *registry.Record) (err error) {
+	err := a.disclose(ctx, act, basis, ordinals, func(i int, rec *registry.Record) (err error) {
 		out[i].Ordinal = rec.Ordinal
 		out[i].Slots, err = rec.Key.Disclose(rec.Certified.Slots(), fields...)
 		return err
@@ -180,7 +195,7 @@ func (a *Authority) DiscloseNotices(ctx context.Context, basis string, notices .
 		of[n.Ordinal] = append(of[n.Ordinal], seq)
 	}
 	var out []NoticeOpening
-	err := a.disclose(ctx, basis, slices.Sorted(maps.Keys(of)), func(_ int, rec *registry.Record) error {
+	err := a.disclose(ctx, nothingBefore, basis, slices.Sorted(maps.Keys(of)), func(_ int, rec *registry.Record) error {
 		for _, seq := range of[rec.Ordinal] {
 			salt, err := rec.Key.HolderSalt(seq)
 			if err != nil {
@@ -198,7 +213,7 @@ func (a *Authority) DiscloseNotices(ctx context.Context, basis string, notices .
 
 // disclose lets open see each record, then logs the disclosure; only then may
 // what was opened leave.
-func (a *Authority) disclose(ctx context.Context, basis string, ordinals []uint64, open func(int, *registry.Record) error) error {
+func (a *Authority) disclose(ctx context.Context, act Act, basis string, ordinals []uint64, open func(int, *registry.Record) error) error {
 	ctx = context.WithoutCancel(ctx)
 	if basis != entry.BasisCouncilSample && basis != entry.BasisOwnRequest {
 		return errors.New("records are disclosed for the council's sample or to the person concerned only")
@@ -215,7 +230,8 @@ func (a *Authority) disclose(ctx context.Context, basis string, ordinals []uint6
 			return err
 		}
 	}
-	if _, err := a.own.Append(ctx, &entry.Disclosure{Basis: basis, Ordinals: ordinals}); err != nil {
+	body := &entry.Disclosure{Basis: basis, Ordinals: ordinals}
+	if _, _, err := a.once(ctx, act.Seq+1, body, sameBody(body)); err != nil {
 		return a.uncertain(err)
 	}
 	return nil

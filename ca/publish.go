@@ -2,7 +2,6 @@ package ca
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/sukashi-project/sukashi/ca/profile"
@@ -106,24 +105,3 @@ func (a *Authority) CRL(partition string) (registry.CRL, error) {
 // Partitions names the issuing generation's lists that there are, or will be with the
 // next publication.
 func (a *Authority) Partitions() []string { return a.generations[0].lists.Partitions() }
-
-// RecordAct logs a step of an officer (package ca/office), before anything
-// else happens because of it.
-func (a *Authority) RecordAct(ctx context.Context, b *entry.OperatorAct) error {
-	if _, err := a.own.Append(context.WithoutCancel(ctx), b); err != nil {
-		return fmt.Errorf("couldn't record an officer's act: %w", err)
-	}
-	return nil
-}
-
-// SetProposal, DropProposal and Proposals keep what waits for a second officer
-// (package ca/office) in the registry.
-func (a *Authority) SetProposal(id string, content []byte) error {
-	return a.reg.SetProposal(id, content)
-}
-
-// DropProposal forgets a proposal.
-func (a *Authority) DropProposal(id string) error { return a.reg.DropProposal(id) }
-
-// Proposals returns the proposals kept, by id.
-func (a *Authority) Proposals() (map[string][]byte, error) { return a.reg.Proposals() }

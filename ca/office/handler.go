@@ -66,7 +66,7 @@ func (o *office) propose(w http.ResponseWriter, r *http.Request, by Officer, rol
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if len(o.open) >= MaxOpen {
+	if o.waiting() >= MaxOpen {
 		problem.Write(w, r, http.StatusTooManyRequests, errFull)
 		return
 	}
@@ -78,29 +78,14 @@ func (o *office) propose(w http.ResponseWriter, r *http.Request, by Officer, rol
 		problem.Write(w, r, http.StatusInternalServerError, err)
 		return
 	}
-	o.open[p.id] = p
+	o.all[p.id] = p
 	answer(w, http.StatusCreated, p.public())
 }
 
-// sweep ends what nobody approved in time.
-func (o *office) sweep(ctx context.Context) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for id, p := range o.open {
-		if o.c.Now().Before(p.expires) {
-			continue
-		}
-		// Not logged now: the next caller tries again. It can't be approved any more.
-		if o.end(ctx, entry.PhaseExpired, p.by, p) == nil {
-			delete(o.open, id)
-		}
-	}
-}
-
-// live returns an open proposal that is not over. mu is held.
+// live returns a proposal that waits and is not over. mu is held.
 func (o *office) live(r *http.Request) *proposal {
-	p := o.open[mux.Vars(r)["id"]]
-	if p == nil || !o.c.Now().Before(p.expires) {
+	p := o.all[mux.Vars(r)["id"]]
+	if p == nil || !p.waits() || !o.c.Now().Before(p.expires) {
 		return nil
 	}
 	return p
@@ -113,8 +98,8 @@ func (o *office) list(w http.ResponseWriter, r *http.Request, _ Officer, role Ro
 		Proposals []Proposal `json:"proposals"`
 		V         int        `json:"v"`
 	}{[]Proposal{}, 1}
-	for _, p := range o.open {
-		if role == Auditor || role == p.role {
+	for _, p := range o.all {
+		if p.waits() && (role == Auditor || role == p.role) {
 			out.Proposals = append(out.Proposals, p.public())
 		}
 	}
@@ -134,38 +119,37 @@ func (o *office) show(w http.ResponseWriter, r *http.Request, _ Officer, role Ro
 	answer(w, http.StatusOK, p.public())
 }
 
-// take removes a proposal after its next phase is in the log.
+// take ends a proposal by an officer's word. Who has ended it may say so again.
 func (o *office) take(r *http.Request, phase string, by Officer, role Role) (*proposal, int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	p := o.live(r)
+	p := o.all[mux.Vars(r)["id"]]
 	if p == nil || p.role != role {
 		return nil, http.StatusNotFound, errGone
 	}
-	same, sameName := p.by.Certificate == by.Certificate, p.by.Name == by.Name
-	if phase == entry.PhaseApproved && (same || sameName) {
-		return nil, http.StatusConflict, errSelf
+	ctx := r.Context()
+	if err := o.learn(ctx, p); err != nil {
+		return nil, statusOf(err), err
 	}
-	if phase == entry.PhaseWithdrawn && !same {
-		return nil, http.StatusForbidden, errForbidden
+	if p.end == nil {
+		same, sameName := p.by.Certificate == by.Certificate, p.by.Name == by.Name
+		switch {
+		case !o.c.Now().Before(p.expires):
+			return nil, http.StatusNotFound, errGone
+		case phase == entry.PhaseApproved && (same || sameName):
+			return nil, http.StatusConflict, errSelf
+		case phase == entry.PhaseWithdrawn && !same:
+			return nil, http.StatusForbidden, errForbidden
+		}
 	}
-	if err := o.end(r.Context(), phase, by, p); err != nil {
-		return nil, ca.StatusOf(err), err
+	err := o.finish(ctx, phase, by, p)
+	if errors.Is(err, errGone) {
+		return nil, http.StatusNotFound, err
 	}
-	delete(o.open, p.id)
+	if err != nil {
+		return nil, statusOf(err), err
+	}
 	return p, 0, nil
-}
-
-// end drops a proposal from what a restart finds, then logs its last phase. One
-// whose phase could not be logged is kept again. mu is held.
-func (o *office) end(ctx context.Context, phase string, by Officer, p *proposal) error {
-	if err := o.c.Proposals.DropProposal(p.id); err != nil {
-		return err
-	}
-	if err := o.record(ctx, phase, p.wish.Act, by, p.digest); err != nil {
-		return errors.Join(err, o.keep(p))
-	}
-	return nil
 }
 
 func (o *office) withdraw(w http.ResponseWriter, r *http.Request, by Officer, role Role) {
@@ -177,7 +161,7 @@ func (o *office) withdraw(w http.ResponseWriter, r *http.Request, by Officer, ro
 }
 
 // approve is the second officer's word. The approval is used up whatever comes
-// of it: an act that fails is proposed again.
+// of it: an act that is refused is proposed again.
 func (o *office) approve(w http.ResponseWriter, r *http.Request, by Officer, role Role) {
 	o.sweep(r.Context())
 	p, status, err := o.take(r, entry.PhaseApproved, by, role)
@@ -185,12 +169,7 @@ func (o *office) approve(w http.ResponseWriter, r *http.Request, by Officer, rol
 		problem.Write(w, r, status, err)
 		return
 	}
-	out, err := perform(r.Context(), o.c.Authority, p, by)
-	if err != nil {
-		problem.Write(w, r, ca.StatusOf(err), err)
-		return
-	}
-	answer(w, http.StatusOK, out)
+	o.carryOut(w, r, p)
 }
 
 // List is the newest list of a partition.

@@ -11,7 +11,7 @@ import (
 	"github.com/sukashi-project/sukashi/ledger/entry"
 )
 
-// Store keeps open proposals over a restart; *ca.Authority is one. What it
+// Store keeps proposals over a restart; *ca.Authority is one. What it
 // has stored or dropped is on disk when a call returns.
 type Store interface {
 	SetProposal(id string, content []byte) error
@@ -21,18 +21,22 @@ type Store interface {
 
 var _ Store = (*ca.Authority)(nil)
 
-// kept is an open proposal as stored.
+// kept is a proposal as stored.
 type kept struct {
 	By      string       `json:"by"`
 	Cert    entry.Digest `json:"certificate"`
+	End     *ending      `json:"end,omitempty"`
 	Expires time.Time    `json:"expires"`
+	From    uint64       `json:"from,omitempty"`
 	Role    Role         `json:"role"`
+	Tried   []Officer    `json:"tried,omitempty"`
 	Wish    Wish         `json:"wish"`
 }
 
-// keep stores a proposal after it was logged: one that is stored can be approved.
+// keep stores a proposal: after it was logged, because one that is stored can be
+// approved, and again for each step of its end.
 func (o *office) keep(p *proposal) error {
-	b, err := json.Marshal(kept{By: p.by.Name, Cert: p.by.Certificate, Expires: p.expires.UTC(), Role: p.role, Wish: p.wish})
+	b, err := json.Marshal(kept{By: p.by.Name, Cert: p.by.Certificate, End: p.end, Expires: p.expires.UTC(), From: p.from, Role: p.role, Tried: p.tried, Wish: p.wish})
 	if err == nil {
 		err = o.c.Proposals.SetProposal(p.id, b)
 	}
@@ -54,7 +58,7 @@ func (o *office) load() error {
 		if err != nil {
 			return fmt.Errorf("couldn't read a proposal that waits: %w", err)
 		}
-		o.open[id] = p
+		o.all[id] = p
 	}
 	return nil
 }
@@ -71,7 +75,10 @@ func readKept(id string, b []byte) (*proposal, error) {
 	if _, err := parseWish(text); err != nil || !isName(k.By) || k.Cert.IsZero() || !slices.Contains([]Role{Counter, Operator}, k.Role) || !mayWish(k.Role, k.Wish) {
 		return nil, errors.Join(errors.New("it is none that this office kept"), err)
 	}
-	p := &proposal{wish: k.Wish, id: id, by: Officer{Name: k.By, Certificate: k.Cert}, role: k.Role, expires: k.Expires}
+	if k.End != nil && !k.End.valid() {
+		return nil, errors.New("its end is none that this office kept")
+	}
+	p := &proposal{wish: k.Wish, id: id, by: Officer{Name: k.By, Certificate: k.Cert}, role: k.Role, expires: k.Expires, end: k.End, from: k.From, tried: k.Tried}
 	p.digest, err = digestOf(p.id, p.wish)
 	return p, err
 }

@@ -20,10 +20,14 @@
 // holds every route, request and answer to it. Errors are RFC 9457 problem
 // documents with stable codes, in Japanese and English.
 //
-// Open proposals, at most MaxOpen, are kept in the registry, so that the second
-// officer may come after a restart. A proposal is kept after it was logged and
-// dropped before its approval, withdrawal or end is: a crash in between leaves
-// one in the log that came to nothing, never one that is carried out twice.
+// Proposals, at most MaxOpen open ones, are kept in the registry, so that the
+// second officer may come after a restart. An officer who got no answer asks
+// again: that the proposal is about to end is stored before the end is logged,
+// so whoever comes next, in the same process or another, looks into the log
+// first. One proposal has one end there, what is done for it is done once, and
+// the same officer gets the same answer for a day after the proposal's time. A
+// proposal that was logged and not yet kept when the process died came to
+// nothing.
 package office
 
 import (
@@ -52,8 +56,8 @@ const (
 
 // Officer is a caller as its TLS certificate says.
 type Officer struct {
-	Name        string       // on the list; form of transfer.IsOperator
-	Certificate entry.Digest // SHA-256 of the certificate's DER
+	Name        string       `json:"name"`        // on the list; form of transfer.IsOperator
+	Certificate entry.Digest `json:"certificate"` // SHA-256 of the certificate's DER
 }
 
 // Config says who may call.
@@ -71,6 +75,7 @@ type Config struct {
 const (
 	ProposalLife = 24 * time.Hour // from proposal to approval
 	MaxOpen      = 1024           // proposals that wait at one time
+	MaxEnded     = 4096           // ended ones whose answer is remembered
 	MaxOrdinals  = 256            // certificates in one act
 	MaxBody      = 16 << 10       // bytes of a request
 )
@@ -95,14 +100,16 @@ var (
 			Hint("必要なら、もう一度提案してください。", "Propose it again if it is still needed.")
 	errSelf = say.New("office.self", "自分の提案を自分で承認することはできません。", "You can't approve your own proposal.").
 		Hint("同じ役割の別の担当者が、自分の証明書で承認してください。", "Another officer of the same role must approve it with their own certificate.")
+	errUncertain = say.New("office.uncertain", "記録できたかどうか確認中です。", "It is not yet certain whether this was recorded.").
+			Hint("同じ操作をもう一度送ってください。二重に行われることはありません。", "Send the same again; nothing is done twice.")
 	errFull = say.New("office.full", "承認待ちの提案が多すぎます。", "Too many proposals are waiting.").
 		Hint("待っている提案を承認するか、取り下げてください。", "Approve or withdraw some that are waiting.")
 )
 
 type office struct {
-	c    Config
-	mu   sync.Mutex
-	open map[string]*proposal
+	c   Config
+	mu  sync.Mutex
+	all map[string]*proposal // by id: those that wait, and those that ended lately
 }
 
 // New returns the handler of the API.
@@ -115,7 +122,7 @@ func New(c Config) (http.Handler, error) {
 			return nil, errors.New("the office's list has a name or a role that can't be used")
 		}
 	}
-	o := &office{c: c, open: map[string]*proposal{}}
+	o := &office{c: c, all: map[string]*proposal{}}
 	if err := o.load(); err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/sukashi-project/sukashi/ca"
@@ -36,7 +37,7 @@ type Proposal struct {
 	Role     Role   `json:"role"`     // of whoever may approve it
 }
 
-// proposal is an open one.
+// proposal is one that waits, or whose end is remembered.
 type proposal struct {
 	wish    Wish
 	id      string
@@ -44,7 +45,15 @@ type proposal struct {
 	role    Role
 	expires time.Time
 	digest  entry.Digest
+
+	end   *ending    // nil: it waits
+	tried []Officer  // whose word may be in the log
+	from  uint64     // where to look for it: the CA's entries from this number on; 0: nobody has tried
+	doing sync.Mutex // held while the act is done or its answer made
 }
+
+// waits says whether it can be ended as far as is known.
+func (p *proposal) waits() bool { return p.end == nil || p.end.At == (ca.Act{}) }
 
 func (p *proposal) public() Proposal {
 	return Proposal{Wish: p.wish, Expires: p.expires.UTC().Format(time.RFC3339), ID: p.id, Proposer: p.by.Name, Role: p.role}
@@ -151,9 +160,9 @@ type Slot struct {
 	Value      string `json:"value"`
 }
 
-// perform does an approved act for two officers.
-func perform(ctx context.Context, a *ca.Authority, p *proposal, second Officer) (*Outcome, error) {
-	two := [2]string{p.by.Name, second.Name}
+// perform does an approved act for two officers, or finds what was done for it.
+func perform(ctx context.Context, a *ca.Authority, p *proposal) (*Outcome, error) {
+	two, act := [2]string{p.by.Name, p.end.By.Name}, p.end.At
 	out := &Outcome{ID: p.id, V: 1}
 	switch p.wish.Act {
 	case entry.ActRevoke:
@@ -161,25 +170,25 @@ func perform(ctx context.Context, a *ca.Authority, p *proposal, second Officer) 
 		if p.role == Counter {
 			role = ca.RoleCounter
 		}
-		r, err := a.RevokeOnRequest(ctx, ca.RevocationRequest{Ordinal: p.wish.Ordinals[0], Ground: p.wish.Ground, Role: role, Operators: two})
+		r, err := a.RevokeFor(ctx, act, ca.RevocationRequest{Ordinal: p.wish.Ordinals[0], Ground: p.wish.Ground, Role: role, Operators: two})
 		if err != nil {
 			return nil, err
 		}
 		out.Revoked = 1
 		out.Revocations = []Revocation{{Index: r.Index, Ordinal: r.Ordinal, Serial: r.Serial, Recorded: r.Recorded.UTC().Format(time.RFC3339)}}
 	case entry.ActRevokeAll:
-		n, err := a.RevokeAll(ctx, p.wish.Ground, two)
+		n, err := a.RevokeAllFor(ctx, act, p.wish.Ground, two)
 		if err != nil {
 			return nil, err
 		}
 		out.Revoked = n
 	case entry.ActErase:
-		if err := a.Erase(ctx, p.wish.Basis, p.wish.Ordinals...); err != nil {
+		if err := a.EraseFor(ctx, act, p.wish.Basis, p.wish.Ordinals...); err != nil {
 			return nil, err
 		}
 		out.Erased = len(p.wish.Ordinals)
 	case entry.ActDisclose:
-		opened, err := a.Disclose(ctx, p.wish.Basis, []string{attr.FieldName, attr.FieldBirthDate, attr.FieldSex, attr.FieldAddress}, p.wish.Ordinals...)
+		opened, err := a.DiscloseFor(ctx, act, p.wish.Basis, []string{attr.FieldName, attr.FieldBirthDate, attr.FieldSex, attr.FieldAddress}, p.wish.Ordinals...)
 		if err != nil {
 			return nil, err
 		}

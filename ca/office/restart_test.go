@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +16,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/sukashi-project/sukashi/ca"
+	"github.com/sukashi-project/sukashi/ca/ceremony"
 	"github.com/sukashi-project/sukashi/ca/keystore"
 	"github.com/sukashi-project/sukashi/ca/office"
 	"github.com/sukashi-project/sukashi/ca/profile"
@@ -36,6 +38,10 @@ type house struct {
 	engine *trillianlog.Engine
 	conf   ca.Config
 	disk   *kv.MemFS // of the registry
+	ca     *ca.Authority
+	log    ledger.Log                      // nil: the engine
+	keeps  func(office.Store) office.Store // nil: as it is
+	issued int
 	office http.Handler
 	close  func()
 }
@@ -60,23 +66,54 @@ func newHouse(t *testing.T) *house {
 	must(t, err)
 	t.Cleanup(func() { h.engine.Close() })
 	h.approve()
-	trust, err := proof.LogOnly(vkey)
-	must(t, err)
-	dir := t.TempDir()
-	key, err := keystore.CreateSoftware(keystore.SoftwareConfig{Path: filepath.Join(dir, "issuer.key"), Passphrase: []byte("demo-passphrase"),
-		Algorithm: keystore.P256, Gate: keystore.GateConfig{Log: trust, Journal: filepath.Join(dir, "journal"), Now: now}})
-	must(t, err)
-	t.Cleanup(func() { key.Close() })
-	c, err := ca.Init(ctx, ca.CeremonyConfig{Log: h.engine, Key: key, BaseURL: "http://127.0.0.1:8080", Officers: []string{"op-1", "op-2"}, Now: now, Rand: rand.Reader})
-	must(t, err)
+	key, issuer := h.ceremony(vkey)
 	resident, err := profile.Shipped(profile.Resident)
 	must(t, err)
 	decider, err := policy.NewDecider(ctx, policy.Shipped(), 1)
 	must(t, err)
-	h.conf = ca.Config{Log: h.engine, Reader: h.engine, Key: key, Issuer: c.Issuer, Profile: resident, BaseURL: "http://127.0.0.1:8080",
+	h.conf = ca.Config{Log: h.engine, Reader: h.engine, Key: key, Issuer: issuer, Profile: resident, BaseURL: base,
 		Decider: decider, NoticeMode: entry.ModeReference, Now: now, Rand: rand.Reader}
 	h.open()
 	return h
+}
+
+const base = "http://127.0.0.1:8080"
+
+// ceremony makes the CA's keys.
+func (h *house) ceremony(vkey string) (keystore.Key, []byte) {
+	h.t.Helper()
+	trust, err := proof.LogOnly(vkey)
+	must(h.t, err)
+	dir := h.t.TempDir()
+	cfg := &ceremony.Config{Format: 1, Dir: filepath.Join(dir, "ca"), Journals: filepath.Join(dir, "journals"), Base: base, Demo: true, Threshold: 2,
+		Issuer: ceremony.KeyKind{Algorithm: keystore.P256}, Responder: ceremony.KeyKind{Algorithm: keystore.P256}, Log: ceremony.LogConfig{VKey: vkey}}
+	keys := map[string]ed25519.PrivateKey{}
+	for _, id := range []string{"op-1", "op-2"} {
+		pub, priv, err := ed25519.GenerateKey(rand.Reader)
+		must(h.t, err)
+		keys[id] = priv
+		cfg.Officers = append(cfg.Officers, ceremony.Officer{ID: id, Key: base64.StdEncoding.EncodeToString(pub)})
+	}
+	host := ceremony.SoftwareHost(filepath.Join(dir, "keys"), []byte("demo-passphrase"), nil)
+	now := func() time.Time { return h.now }
+	c, err := ceremony.New(cfg, ceremony.Env{Log: h.engine, Reader: h.engine, Host: host, Now: now, Rand: rand.Reader})
+	must(h.t, err)
+	plan, err := c.PlanInit()
+	must(h.t, err)
+	for _, key := range keys {
+		a, err := plan.Approve(key)
+		must(h.t, err)
+		must(h.t, c.KeepApproval(a))
+	}
+	_, err = c.Run(ctx, plan, nil)
+	must(h.t, err)
+	gs, err := ceremony.Generations(cfg)
+	must(h.t, err)
+	label := ceremony.IssuerLabel(gs[0].Number)
+	key, err := host.Issuer(label, ceremony.Gate(cfg, trust, label, now))
+	must(h.t, err)
+	h.t.Cleanup(func() { key.Close() })
+	return key, gs[0].Issuer
 }
 
 func (h *house) approve() {
@@ -96,6 +133,9 @@ func (h *house) open() {
 	reg, err := registry.Open("/registry", registry.Config{Key: bytes.Repeat([]byte("k"), registry.KeySize), Rand: rand.Reader, FS: h.disk})
 	must(h.t, err)
 	h.conf.Registry = reg
+	if h.log != nil {
+		h.conf.Log = h.log
+	}
 	a, err := ca.Open(ctx, h.conf)
 	must(h.t, err)
 	h.close = func() {
@@ -104,8 +144,13 @@ func (h *house) open() {
 		must(h.t, reg.Close())
 	}
 	h.t.Cleanup(func() { a.Close(); reg.Close() })
-	h.office, err = office.New(office.Config{Authority: a, Proposals: a, Now: h.conf.Now,
-		Roles: map[string]office.Role{"ca-officer-1": office.Operator, "ca-officer-2": office.Operator},
+	h.ca = a
+	store := office.Store(a)
+	if h.keeps != nil {
+		store = h.keeps(a)
+	}
+	h.office, err = office.New(office.Config{Authority: a, Proposals: store, Now: h.conf.Now,
+		Roles: map[string]office.Role{"ca-officer-1": office.Operator, "ca-officer-2": office.Operator, "ca-officer-3": office.Operator},
 		Identify: func(r *http.Request) (office.Officer, bool) {
 			name := r.Header.Get("Officer") // TLS has it in earnest (internal/world)
 			return office.Officer{Name: name, Certificate: entry.Sum([]byte(name))}, name != ""
@@ -114,10 +159,14 @@ func (h *house) open() {
 }
 
 // restart loses the process: what was not synced is gone.
-func (h *house) restart() {
+func (h *house) restart() { h.restartWith(func() {}) }
+
+// restartWith calls gone when nothing of the old process is left.
+func (h *house) restartWith(gone func()) {
 	h.t.Helper()
 	disk := kv.Crash(h.disk, 0, 1)
 	h.close()
+	gone()
 	h.disk = disk
 	h.open()
 }
@@ -137,7 +186,12 @@ func (h *house) call(who, method, path string, body any) (int, map[string]any) {
 
 func (h *house) propose() string {
 	h.t.Helper()
-	status, m := h.call("ca-officer-1", "POST", office.PathProposals, office.Wish{Act: entry.ActRevokeAll, Ground: entry.GroundIssuerKey, V: 1})
+	return h.proposeThat(office.Wish{Act: entry.ActRevokeAll, Ground: entry.GroundIssuerKey, V: 1})
+}
+
+func (h *house) proposeThat(w office.Wish) string {
+	h.t.Helper()
+	status, m := h.call("ca-officer-1", "POST", office.PathProposals, w)
 	if status != http.StatusCreated {
 		h.t.Fatalf("%d %v", status, m)
 	}
@@ -180,7 +234,7 @@ func TestRestartBetweenTheOfficers(t *testing.T) {
 	}
 	h.restart()
 	for _, gone := range []string{done, back} {
-		if status, _ := h.call("ca-officer-2", "POST", gone+"/approval", nil); status != http.StatusNotFound {
+		if status, _ := h.call("ca-officer-3", "POST", gone+"/approval", nil); status != http.StatusNotFound {
 			t.Errorf("a proposal that was used up can be approved: %d", status)
 		}
 	}

@@ -92,12 +92,12 @@ func TestKeptProposals(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := memory{}
-	o := &office{c: Config{Proposals: m}, open: map[string]*proposal{}}
+	o := &office{c: Config{Proposals: m}, all: map[string]*proposal{}}
 	if err := o.keep(p); err != nil {
 		t.Fatal(err)
 	}
-	if err := o.load(); err != nil || !reflect.DeepEqual(o.open[p.id], p) {
-		t.Errorf("%+v, want %+v: %v", o.open[p.id], p, err)
+	if err := o.load(); err != nil || !reflect.DeepEqual(o.all[p.id], p) {
+		t.Errorf("%+v, want %+v: %v", o.all[p.id], p, err)
 	}
 	good := string(m[p.id])
 	for _, r := range [][2]string{{"erase", "revoke"}, {`"operator"`, `"auditor"`}, {`"operator"`, `"counter"`}, {"ca-officer-1", ""}, {"[1,2]", "[2,1]"}, {"{", ""}} {

@@ -41,20 +41,29 @@ type Document struct {
 // with package say becomes a general sentence: its text may hold anything, so
 // it is not shown.
 func Write(w http.ResponseWriter, _ *http.Request, status int, err error) {
+	Of(status, err).Write(w)
+}
+
+// Of is the document that Write answers with.
+func Of(status int, err error) Document {
 	var e *say.Error
 	if !errors.As(err, &e) {
 		e = say.New("internal", "サーバー内部で処理できませんでした。", "The server couldn't process the request.").
 			Hint("運用者に時刻を伝えてください。", "Tell the operator the time of your request.")
 	}
-	doc := Document{Type: "urn:sukashi:problem:" + e.Code, Status: status, Code: e.Code, Title: e.Text.EN,
+	return Document{Type: "urn:sukashi:problem:" + e.Code, Status: status, Code: e.Code, Title: e.Text.EN,
 		JA: e.Text.JA, EN: e.Text.EN, HintJA: e.Hints.JA, HintEN: e.Hints.EN}
+}
+
+// Write answers a request with the document.
+func (d Document) Write(w http.ResponseWriter) {
 	h := w.Header()
 	h.Set("Content-Type", ContentType)
 	h.Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
+	w.WriteHeader(d.Status)
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
-	_ = enc.Encode(doc) // a client that went away needs no answer
+	_ = enc.Encode(d) // a client that went away needs no answer
 }
 
 var codeForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)

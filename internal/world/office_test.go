@@ -180,10 +180,13 @@ func TestOffice(t *testing.T) {
 	c.want(409, "office.self", counter1, POST, at+"/approval", nil)
 	c.want(404, "office.notfound", ca2, POST, at+"/approval", nil)
 	c.want(403, "office.forbidden", auditor, POST, at+"/approval", nil)
-	if m := c.want(200, "", counter2, POST, at+"/approval", nil); m["revoked"] != 1.0 {
-		t.Errorf("%v", m)
+	for range 2 { // the same answer again
+		if m := c.want(200, "", counter2, POST, at+"/approval", nil); m["revoked"] != 1.0 {
+			t.Errorf("%v", m)
+		}
 	}
-	c.want(404, "office.notfound", counter2, POST, at+"/approval", nil)
+	c.want(404, "office.notfound", counter1, POST, at+"/approval", nil)
+	c.want(404, "office.notfound", counter1, DELETE, at, nil)
 
 	// Withdrawn, and out of time.
 	p = c.want(201, "", ca1, POST, office.PathProposals, wish("erase", "", "lawful-request", 0))

@@ -38,7 +38,7 @@ func TestRestart(t *testing.T) {
 	}
 	w := newWorld(t, worldOptions{disk: true, saved: true})
 	w.logConf.SnapshotEvery = max(1000, n/10)
-	w.fill(n)
+	w.fill(n, 1000, town)
 	for _, kept := range []bool{true, false} {
 		w.stateDir = ""
 		if kept {
@@ -101,8 +101,9 @@ func serialOf(o uint64) []byte {
 	return d[:16]
 }
 
-// fill logs n issuances and writes the journal and the newest records to them.
-func (w *world) fill(n uint64) {
+// fill logs n issuances, of the towns by turns, and writes the journal and the
+// newest records to them.
+func (w *world) fill(n, newest uint64, towns ...string) {
 	w.t.Helper()
 	must(w.t, w.ca.Close())
 	writer, err := ledger.NewWriter(ctx, w.engine, entry.ByCA, w.clock.now)
@@ -114,7 +115,7 @@ func (w *world) fill(n uint64) {
 		var intents, issued []entry.Body
 		for o := from; o < to; o++ {
 			body := *sample
-			body.Ordinal, body.Serial = o, hex.EncodeToString(serialOf(o))
+			body.Ordinal, body.Serial, body.Municipality = o, hex.EncodeToString(serialOf(o)), towns[o%uint64(len(towns))]
 			body.TBS = entry.Sum(serialOf(o))
 			intents = append(intents, &body)
 			issued = append(issued, &entry.CertIssued{Ordinal: o, Certificate: entry.Sum(serialOf(o))})
@@ -123,12 +124,15 @@ func (w *world) fill(n uint64) {
 		must(w.t, err)
 		done, err := writer.AppendAll(ctx, issued...)
 		must(w.t, err)
+		var recs []*registry.Record
 		for i, l := range logged {
-			journal.add(l.Index, intents[i].(*entry.CertIntent).TBS)
-			if o := from + uint64(i); o+1000 >= n {
-				w.record(o, l.Index, done[i].Index)
+			intent := intents[i].(*entry.CertIntent)
+			journal.add(l.Index, intent.TBS)
+			if o := from + uint64(i); o+newest >= n {
+				recs = append(recs, w.record(o, intent.Municipality, l.Index, done[i].Index))
 			}
 		}
+		w.keep(recs)
 		if from%50_000 == 0 {
 			_, err = w.engine.Publish(ctx)
 			must(w.t, err)
@@ -197,17 +201,30 @@ func (w *world) sampleIntent() *entry.CertIntent {
 		Profile: entry.Sum([]byte("profile")), Subject: entry.Sum([]byte("subject"))}
 }
 
-// record writes the registry's record of a filled issuance.
-func (w *world) record(o, intent, issued uint64) {
+// record is the registry's record of a filled issuance.
+func (w *world) record(o uint64, town string, intent, issued uint64) *registry.Record {
 	w.t.Helper()
 	key, err := commitment.NewKey(rand.Reader)
 	must(w.t, err)
-	rec := &registry.Record{Ordinal: o, State: registry.Prepared, Application: "filled/" + strconv.FormatUint(o, 10), Serial: hex.EncodeToString(serialOf(o)),
+	return &registry.Record{Ordinal: o, State: registry.Prepared, Application: "filled/" + strconv.FormatUint(o, 10), Serial: hex.EncodeToString(serialOf(o)),
 		Municipality: town, Certified: certifiedOf("住民　" + strconv.FormatUint(o, 10)), NotBefore: w.clock.now(), NotAfter: w.clock.now().AddDate(5, 0, 0),
-		TBS: []byte{0}, Digest: entry.Sum(serialOf(o)), SPKI: entry.Sum(binary.BigEndian.AppendUint64(nil, o)), Subject: entry.Sum([]byte("subject")), Key: key}
-	must(w.t, w.reg.Prepare(rec))
-	must(w.t, w.reg.Change(o, registry.Relaxed, func(r *registry.Record) error {
-		r.State, r.TBS, r.DER, r.IntentIndex, r.IssuedIndex = registry.Issued, nil, []byte{0}, intent, issued
+		TBS: []byte{0}, Digest: entry.Sum(serialOf(o)), SPKI: entry.Sum(binary.BigEndian.AppendUint64(nil, o)), Subject: entry.Sum([]byte("subject")), Key: key,
+		IntentIndex: intent, IssuedIndex: issued}
+}
+
+// keep writes records as issued ones.
+func (w *world) keep(recs []*registry.Record) {
+	w.t.Helper()
+	if len(recs) == 0 {
+		return
+	}
+	must(w.t, w.reg.Prepare(recs...))
+	ordinals := make([]uint64, len(recs))
+	for i, r := range recs {
+		ordinals[i] = r.Ordinal
+	}
+	must(w.t, w.reg.ChangeAll(registry.Relaxed, ordinals, func(_ int, r *registry.Record) error {
+		r.State, r.TBS, r.DER = registry.Issued, nil, []byte{0}
 		return nil
 	}))
 }

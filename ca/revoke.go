@@ -143,9 +143,7 @@ func (a *Authority) revoke(ctx context.Context, rec *registry.Record, ground str
 func (a *Authority) recordRevocation(b *entry.Revocation, index uint64) (*Revocation, error) {
 	var out *Revocation
 	err := a.reg.Change(b.Ordinal, registry.Relaxed, func(r *registry.Record) error {
-		if r.State != registry.Revoked {
-			r.State, r.Ground, r.Recorded, r.Cause, r.RevocationIndex = registry.Revoked, b.Ground, b.Recorded.Std(), b.Cause, index
-		}
+		reflectIn(r, b, index)
 		out = revocationOf(r)
 		return nil
 	})
@@ -225,12 +223,27 @@ func (a *Authority) revokeMany(ctx context.Context, recs []*registry.Record, gro
 	if err != nil {
 		return a.uncertain(err)
 	}
-	for i, b := range bodies {
-		if _, err := a.recordRevocation(b.(*entry.Revocation), logged[i].Index); err != nil {
-			return err
-		}
+	ordinals := make([]uint64, len(recs))
+	for i, rec := range recs {
+		ordinals[i] = rec.Ordinal
 	}
+	err = a.reg.ChangeAll(registry.Relaxed, ordinals, func(i int, r *registry.Record) error {
+		reflectIn(r, bodies[i].(*entry.Revocation), logged[i].Index)
+		return nil
+	})
+	if err != nil {
+		return a.uncertain(err)
+	}
+	a.log.Info("revoked", "certificates", len(recs))
+	a.news()
 	return nil
+}
+
+// reflectIn brings a logged revocation into a record; one that is there stays.
+func reflectIn(r *registry.Record, b *entry.Revocation, index uint64) {
+	if r.State != registry.Revoked {
+		r.State, r.Ground, r.Recorded, r.Cause, r.RevocationIndex = registry.Revoked, b.Ground, b.Recorded.Std(), b.Cause, index
+	}
 }
 
 // Revocations calls fn for every revocation in order of ordinals.

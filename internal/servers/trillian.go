@@ -60,7 +60,14 @@ const (
 	Stock Schema = iota
 	// Preordered is Trillian's with what ledger/clusterlog/schema adds to it.
 	Preordered
+	// Queueing is Stock with connections as suits one QueueLeaf for each entry.
+	Queueing
 )
+
+// queueingPool lets the log server's calls share a disk's flush, where pgx's own
+// limit is four connections on a small machine. Plans are kept: there are no
+// batches.
+const queueingPool = "&pool_max_conns=32"
 
 // TrillianOnPostgres starts log server and signer over a fresh database. With
 // Preordered each program connects with the role that is made for it.
@@ -71,7 +78,11 @@ func TrillianOnPostgres(t testing.TB, pg *PG, s Schema) *Trillian {
 	pg.Load(t, url, filepath.Join(b.module, "storage", "postgresql", "schema", "storage.sql"))
 	tr := newTrillian(t, b, "--storage_system=postgresql")
 	const flag = "--postgresql_uri="
-	tr.connect(flag+url+postgresPlans, flag+url+postgresPlans)
+	more := postgresPlans
+	if s == Queueing {
+		more = queueingPool
+	}
+	tr.connect(flag+url+more, flag+url+more)
 	tr.prepare = func(t testing.TB) {
 		pg.Load(t, url, asFile(t, schema.PostgreSQL+"ALTER ROLE trillian_server LOGIN; ALTER ROLE trillian_signer LOGIN;"))
 		as := func(role string) string { return flag + strings.Replace(url, "user="+pgUser, "user="+role, 1) }

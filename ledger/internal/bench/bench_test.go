@@ -151,7 +151,7 @@ func peers(t *testing.T) []runner {
 	}
 	out := []runner{{name: "tessera-256", run: peer("tessera-256", "")}, {name: "tessera-4096", run: peer("tessera-4096", "")}}
 	for _, s := range sqlServers(t) {
-		out = append(out, runner{name: "Trillian, " + s.name, most: 512, only: 1024, run: peer("trillian", s.start(t, servers.Stock).Address)})
+		out = append(out, runner{name: "Trillian, " + s.name, most: 512, only: 1024, run: peer("trillian", s.start(t, servers.Queueing).Address)})
 	}
 	return out
 }

@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -138,10 +137,7 @@ func (r *rotation) openNew(origin string) (*logkey.Key, error) {
 		}
 		return r.tokens.OpenOrMake(o, origin)
 	}
-	if _, err := os.Stat(r.newKey); os.IsNotExist(err) {
-		return logkey.CreateFile(r.newKey, origin, rand.Reader)
-	}
-	return logkey.OpenFile(r.newKey)
+	return logkey.OpenOrCreateFile(r.newKey, origin, rand.Reader)
 }
 
 // tokenOf reads the members of a key on a token.

@@ -66,22 +66,47 @@ func CreateFile(path, origin string, random io.Reader) (*Key, error) {
 	if err != nil {
 		return nil, fmt.Errorf("couldn't make a log key: %w", err)
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, os.ErrExist) {
+	if err := createFile(path, []byte(skey+"\n")); errors.Is(err, os.ErrExist) {
 		return nil, say.New("logkey.exists", "鍵ファイルがすでにあります。上書きはしません。", "There is a key file already; it is not overwritten.").Because(err)
+	} else if err != nil {
+		return nil, fmt.Errorf("couldn't write the key file: %w", err)
 	}
+	return OpenFile(path)
+}
+
+// createFile makes a file that must not exist, whole or not at all: a key that
+// was cut short would stand in the way of the next try, which does not
+// overwrite.
+func createFile(path string, b []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".logkey-*") // mode 0600
 	if err != nil {
-		return nil, fmt.Errorf("couldn't make the key file: %w", err)
+		return err
 	}
-	_, err = f.WriteString(skey + "\n")
+	_, err = f.Write(b)
 	if err == nil {
 		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close()); err == nil {
-		err = syncDir(filepath.Dir(path))
+		err = os.Link(f.Name(), path) // unlike a rename it replaces nothing
 	}
-	if err != nil {
-		return nil, fmt.Errorf("couldn't write the key file: %w", err)
+	if err = errors.Join(err, os.Remove(f.Name())); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// OpenOrCreateFile opens the key in a file, which is made when it is not there.
+// A file that an interrupted call has left is brought to disk before anybody
+// relies on it.
+func OpenOrCreateFile(path, origin string, random io.Reader) (*Key, error) {
+	switch _, err := os.Stat(path); {
+	case errors.Is(err, os.ErrNotExist):
+		return CreateFile(path, origin, random)
+	case err != nil:
+		return nil, fmt.Errorf("couldn't look for the key file: %w", err)
+	}
+	if err := syncDir(filepath.Dir(path)); err != nil {
+		return nil, fmt.Errorf("couldn't bring the key file to disk: %w", err)
 	}
 	return OpenFile(path)
 }

@@ -38,6 +38,15 @@ func TestFile(t *testing.T) {
 	if _, err := CreateFile(path, origin, rand.Reader); say.Code(err) != "logkey.exists" {
 		t.Errorf("overwritten: %v", err)
 	}
+	if again, err := OpenOrCreateFile(path, origin, rand.Reader); err != nil || again.VKey() != made.VKey() {
+		t.Errorf("the key that is there: %v", err)
+	}
+	if k, err := OpenOrCreateFile(path+".2", origin, rand.Reader); err != nil || k.VKey() == made.VKey() {
+		t.Errorf("a key that is not there: %v", err)
+	}
+	if names, _ := filepath.Glob(filepath.Join(filepath.Dir(path), ".logkey*")); len(names) > 0 {
+		t.Errorf("left behind: %v", names)
+	}
 	if _, err := CreateFile(filepath.Join(t.TempDir(), "k"), "bad origin", rand.Reader); err == nil {
 		t.Error("an origin with a space")
 	}

@@ -48,7 +48,9 @@ var (
 // goes on where it was. The newest entries' checkpoint becomes the head and
 // what is published, so that the same bytes can be exported again.
 //
-// A head that is there already refuses an import that ends before it.
+// A head that is there already refuses an import that ends before it. A whole
+// log that is there is compared with the export: when it is the very same, the
+// import has ended before, and its caller may not have learned of it.
 func Import(ctx context.Context, c ImportConfig, read func(func(index uint64, b []byte) error) (*proof.Checkpoint, error)) (*proof.Checkpoint, error) {
 	policy, err := proof.LogKeys(c.Keys...)
 	if err != nil {
@@ -70,14 +72,15 @@ func Import(ctx context.Context, c ImportConfig, read func(func(index uint64, b 
 }
 
 func importInto(ctx context.Context, c ImportConfig, k *kv.Store, policy *proof.Policy, read func(func(uint64, []byte) error) (*proof.Checkpoint, error)) (*proof.Checkpoint, error) {
-	if err := beginImport(k); err != nil {
+	whole, err := beginImport(k)
+	if err != nil {
 		return nil, err
 	}
 	first := policy.Logs()[0]
 	s := &store{kv: k, clock: timeSource{sequence.NewClock(c.Now)}}
 	s.store = pebblestore.New(k, pebblestore.Options{Now: s.clock.Now})
 	if err := s.openTree(ctx, first.Origin, first.VKey, false); err != nil {
-		return nil, err
+		return nil, taken(whole, err)
 	}
 	root, err := s.Root(ctx)
 	if err != nil {
@@ -85,6 +88,10 @@ func importInto(ctx context.Context, c ImportConfig, k *kv.Store, policy *proof.
 	}
 	if root.Nanos > 0 {
 		s.clock.After(root.Nanos)
+	}
+	if whole {
+		cp, err := sequence.Import(ctx, c.HeadDir, c.FS, policy, finished{s}, read)
+		return cp, taken(whole, err)
 	}
 	cp, err := sequence.Import(ctx, c.HeadDir, c.FS, policy, s, read)
 	if err != nil {
@@ -98,24 +105,46 @@ func importInto(ctx context.Context, c ImportConfig, k *kv.Store, policy *proof.
 	return cp, nil
 }
 
-// beginImport marks an empty store; one that is marked already goes on.
-func beginImport(k *kv.Store) error {
-	_, err := k.Get(importKey)
+// finished is the store of a whole log: an import only compares.
+type finished struct{ *store }
+
+// Write implements sequence.Store.
+func (finished) Write(*sequence.Batch) (func() error, error) { return nil, errImportFull }
+
+// taken says of a whole log that it is in the way, when it is not the one that
+// is to be imported.
+func taken(whole bool, err error) error {
+	switch say.Code(err) {
+	case sequence.ErrImportOther.Code, sequence.CodeOrigin, sequence.CodeKey, sequence.CodeBehind, sequence.CodeForked:
+		if whole {
+			return errImportFull.Because(err)
+		}
+	}
+	return err
+}
+
+// beginImport marks an empty store; one that is marked already goes on. whole: it
+// holds a log, and no import is under way.
+func beginImport(k *kv.Store) (whole bool, err error) {
+	_, err = k.Get(importKey)
 	if err == nil {
-		return nil
+		return false, nil
 	}
 	if !errors.Is(err, kv.ErrNotFound) {
-		return fmt.Errorf("couldn't look into the store: %w", err)
+		return false, fmt.Errorf("couldn't look into the store: %w", err)
 	}
-	if _, err := k.Get(metaKey); !errors.Is(err, kv.ErrNotFound) {
-		return errors.Join(errImportFull, err)
+	switch _, err := k.Get(metaKey); {
+	case err == nil:
+		return true, nil
+	case !errors.Is(err, kv.ErrNotFound):
+		return false, fmt.Errorf("couldn't look into the store: %w", err)
 	}
 	b := k.NewBatch()
 	b.Set(importKey, []byte{1})
 	if err := b.Commit(true); err != nil {
-		return fmt.Errorf("couldn't begin the import: %w", err)
+		return false, fmt.Errorf("couldn't begin the import: %w", err)
 	}
-	return nil
+	return false, nil
 }
 
 // importing tells whether an import into the store was begun and not ended.

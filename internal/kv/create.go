@@ -3,6 +3,7 @@ package kv
 import (
 	"errors"
 	"fmt"
+	"runtime"
 
 	"github.com/cockroachdb/pebble/v2"
 )
@@ -22,13 +23,13 @@ func openLocked(dir string, po *pebble.Options) (*pebble.DB, error) {
 	defer lock.Close() // the open store keeps a hold of its own
 	po.Lock = lock
 	if po.ReadOnly {
-		return pebble.Open(dir, po)
+		return openDB(dir, po)
 	}
 	isNew, err := clearHalfMade(dir, po.FS)
 	if err != nil {
 		return nil, err
 	}
-	db, err := pebble.Open(dir, po)
+	db, err := openDB(dir, po)
 	if err != nil || !isNew {
 		return db, err
 	}
@@ -36,6 +37,24 @@ func openLocked(dir string, po *pebble.Options) (*pebble.DB, error) {
 		return nil, errors.Join(fmt.Errorf("couldn't finish making the store: %w", err), db.Close())
 	}
 	return db, nil
+}
+
+// openDB opens the store. A disk that fails while that is done is an error of
+// Open's, where Pebble would end the process: nothing runs yet that could not go
+// on.
+func openDB(dir string, po *pebble.Options) (db *pebble.DB, err error) {
+	defer func() {
+		switch f := recover().(type) {
+		case nil:
+		case runtime.Error:
+			panic(f)
+		case error: // fatal, or a marker's that was not brought to disk
+			err = f
+		default:
+			panic(f)
+		}
+	}()
+	return pebble.Open(dir, po)
 }
 
 // clearHalfMade prepares an empty directory, or one whose making was cut short,

@@ -82,27 +82,44 @@ type logger struct{ l *slog.Logger }
 func (l logger) Infof(string, ...any) {}
 
 // Errorf logs the wording.
-func (l logger) Errorf(format string, args ...any) { l.log(format, args) }
+func (l logger) Errorf(format string, args ...any) { _, _ = l.log(format, args) }
 
 // Fatalf is called when going on would lose data (a failed write of the log
 // file). The store must not be used any more, and no library may end the
-// process, so it panics; nothing unacknowledged can become acknowledged.
+// process, so it panics; nothing unacknowledged can become acknowledged. While
+// a store is being opened, the panic becomes Open's error.
 func (l logger) Fatalf(format string, args ...any) {
-	panic("kv: the store can't go on: " + l.log(format, args))
+	text, cause := l.log(format, args)
+	panic(fatal{"kv: the store can't go on: " + text, cause})
 }
 
-func (l logger) log(format string, args []any) string {
-	cause := ""
+// fatal is what Fatalf panics with.
+type fatal struct {
+	text  string
+	cause error // the system call's; nil: another
+}
+
+// Error implements error.
+func (f fatal) Error() string { return f.text }
+
+// Unwrap returns the system call's error.
+func (f fatal) Unwrap() error { return f.cause }
+
+func (l logger) log(format string, args []any) (text string, cause error) {
 	for _, a := range args {
 		var errno syscall.Errno
 		if err, ok := a.(error); ok && errors.As(err, &errno) {
-			cause = errno.Error()
+			cause = errno
 		}
 	}
-	if l.l != nil {
-		l.l.Error("store: "+format, "cause", cause)
+	said := ""
+	if cause != nil {
+		said = cause.Error()
 	}
-	return format + " " + cause
+	if l.l != nil {
+		l.l.Error("store: "+format, "cause", said)
+	}
+	return format + " " + said, cause
 }
 
 // corrupted is told about damaged blocks. The read that met them fails with

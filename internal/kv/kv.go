@@ -104,7 +104,7 @@ func Open(dir string, o Options) (*Store, error) {
 		}
 		po.Levels[i].BlockSize = o.BlockBytes
 	}
-	db, err := openLocked(dir, po)
+	db, err := openLocked(dir, po, &flushes{hope: make(chan error, 1), log: logger{o.Logger}})
 	if err != nil {
 		return nil, explain(dir, err)
 	}

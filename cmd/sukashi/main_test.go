@@ -22,13 +22,25 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
+	testscript.Main(tidy{m}, map[string]func(){
 		"sukashi-seed": func() { os.Exit(seed(os.Args[1], os.Args[2])) },
 		"sukashi":      main,
 		"keys":         keysOf,
 		"chomp":        chomp,
 		"wait-for":     waitFor,
 	})
+}
+
+// tidy runs the tests and removes what realProgram built.
+type tidy struct{ m *testing.M }
+
+// Run implements testscript.TestingM.
+func (t tidy) Run() int {
+	code := t.m.Run()
+	if built.path != "" {
+		_ = os.RemoveAll(filepath.Dir(built.path))
+	}
+	return code
 }
 
 // The command line as people meet it: testdata/*.txt.

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"time"
 
 	"github.com/sukashi-project/sukashi/internal/attr"
@@ -336,52 +335,59 @@ func (p *Profile) framedSubject(in *input) ([]byte, error) {
 	if len(p.file.Subject) == 0 {
 		return nil, errors.New("name is empty")
 	}
-	b := cryptobyte.NewBuilder(make([]byte, 0, 256))
-	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		for i, a := range p.file.Subject {
-			if rdn := in.frame.rdns[i]; rdn != nil {
-				b.AddBytes(rdn)
-			} else if err := in.vars.addTo(b, a); err != nil {
-				b.SetError(err)
-				return
-			}
-		}
-	})
-	return b.Bytes()
-}
-
-func (p *Profile) build(in *input) ([]byte, error) {
-	exts := cryptobyte.NewBuilder(make([]byte, 0, 1024))
-	for i := range p.file.Extensions {
-		if ext := in.frame.extensions[i]; ext != nil {
-			exts.AddBytes(ext)
+	rdns := make([]byte, 0, 256)
+	for i, a := range p.file.Subject {
+		if rdn := in.frame.rdns[i]; rdn != nil {
+			rdns = append(rdns, rdn...)
 			continue
 		}
-		if err := p.file.Extensions[i].add(exts, in); err != nil {
+		filled, err := in.vars.fill(a)
+		if err != nil {
 			return nil, err
 		}
+		rdns = filled.append(rdns)
 	}
-	extensions, err := exts.Bytes()
+	return element(make([]byte, 0, len(rdns)+4), asn1.SEQUENCE, rdns), nil
+}
+
+// maxTBS is the largest TBSCertificate that is built: lengths take two bytes.
+const maxTBS = 60_000
+
+func (p *Profile) build(in *input) ([]byte, error) {
+	extensions, err := p.extensions(in)
 	if err != nil {
 		return nil, err
 	}
-	b := cryptobyte.NewBuilder(make([]byte, 0, len(extensions)+len(in.name)+len(in.subject)+len(in.spki)+256))
-	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddASN1(asn1.Tag(0).ContextSpecific().Constructed(), func(b *cryptobyte.Builder) { b.AddASN1Int64(2) })
-		b.AddASN1BigInt(new(big.Int).SetBytes(in.req.Serial))
-		b.AddBytes(in.alg.DER())
-		b.AddBytes(in.name)
-		b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
-			AddTime(b, in.req.NotBefore)
-			AddTime(b, in.req.NotAfter)
-		})
-		b.AddBytes(in.subject)
-		b.AddBytes(in.spki)
-		b.AddASN1(asn1.Tag(3).ContextSpecific().Constructed(), func(b *cryptobyte.Builder) {
-			b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) { b.AddBytes(extensions) })
-		})
-	})
-	return b.Bytes()
+	n := len(extensions) + len(in.name) + len(in.subject) + len(in.spki) + 256
+	if n > maxTBS {
+		return nil, errors.New("certificate is too large")
+	}
+	alg := in.alg.DER()
+	b := append(make([]byte, 0, n), 0xa0, 3, 2, 1, 2) // version 3
+	b = element(b, asn1.INTEGER, in.req.Serial)
+	b = append(append(b, alg...), in.name...)
+	var times [40]byte
+	b = element(b, asn1.SEQUENCE, moment(moment(times[:0], in.req.NotBefore), in.req.NotAfter))
+	b = append(append(b, in.subject...), in.spki...)
+	b = header(b, asn1.Tag(3).ContextSpecific().Constructed(), size(len(extensions)))
+	b = element(b, asn1.SEQUENCE, extensions)
+	return element(make([]byte, 0, len(b)+4), asn1.SEQUENCE, b), nil
+}
+
+func (p *Profile) extensions(in *input) ([]byte, error) {
+	all := make([]byte, 0, 1024)
+	for i := range p.file.Extensions {
+		if ext := in.frame.extensions[i]; ext != nil {
+			all = append(all, ext...)
+			continue
+		}
+		ext, err := p.file.Extensions[i].encode(in)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, ext...)
+	}
+	return all, nil
 }
 
 // AddTime writes a Time: UTCTime through 2049, GeneralizedTime from 2050

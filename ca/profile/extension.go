@@ -77,10 +77,12 @@ type part interface {
 }
 
 func (e *extension) part() (part, error) {
-	var set []part
+	var only part
+	n := 0
 	add := func(there bool, p part) {
 		if there {
-			set = append(set, p)
+			only = p
+			n++
 		}
 	}
 	add(e.KeyUsage != nil, e.KeyUsage)
@@ -97,10 +99,10 @@ func (e *extension) part() (part, error) {
 	add(e.Ordinal != nil, e.Ordinal)
 	add(e.Mappings != nil, e.Mappings)
 	add(e.PolicyDemanded != nil, e.PolicyDemanded)
-	if len(set) != 1 {
+	if n != 1 {
 		return nil, errors.New("must have exactly one kind")
 	}
-	return set[0], nil
+	return only, nil
 }
 
 func (e *extension) validate(r Role) (oid string, err error) {
@@ -115,22 +117,31 @@ func (e *extension) validate(r Role) (oid string, err error) {
 	return id.String(), nil
 }
 
-func (e *extension) add(b *cryptobyte.Builder, in *input) error {
+// encode returns the whole Extension.
+func (e *extension) encode(in *input) ([]byte, error) {
 	p, err := e.part()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var value cryptobyte.Builder
-	if err := p.add(&value, in); err != nil {
-		return err
+	value := cryptobyte.NewBuilder(make([]byte, 0, 512))
+	if err := p.add(value, in); err != nil {
+		return nil, err
 	}
 	v, err := value.Bytes()
 	if err != nil {
-		return err
+		return nil, err
+	}
+	if len(v) > maxTBS {
+		return nil, errors.New("extension is too large")
 	}
 	oid, critical := p.head()
-	AddExtension(b, oid, critical, v)
-	return nil
+	var room [32]byte
+	head := identifier(room[:0], oid)
+	if critical { // DEFAULT FALSE is not written
+		head = append(head, byte(asn1.BOOLEAN), 1, 0xff)
+	}
+	out := header(make([]byte, 0, len(v)+len(head)+8), asn1.SEQUENCE, len(head)+size(len(v)))
+	return element(append(out, head...), asn1.OCTET_STRING, v), nil
 }
 
 // AddExtension writes one Extension (RFC 5280 4.1), in certificates, CRLs and

@@ -1,10 +1,6 @@
 package profile
 
-import (
-	"sync"
-
-	"golang.org/x/crypto/cryptobyte"
-)
+import "sync"
 
 // frame is what the certificates of one place, base address and issuer have in
 // common, encoded once: the attributes of the subject and the extensions that
@@ -58,8 +54,8 @@ func (p *Profile) newFrame(common *input) *frame {
 		return f
 	}
 	for i, a := range p.file.Subject {
-		if rdn, err := encode(func(b *cryptobyte.Builder) error { return common.vars.addTo(b, a) }); err == nil {
-			f.rdns[i] = rdn
+		if filled, err := common.vars.fill(a); err == nil {
+			f.rdns[i] = filled.append(nil)
 		}
 	}
 	for i := range p.file.Extensions {
@@ -67,17 +63,9 @@ func (p *Profile) newFrame(common *input) *frame {
 		if e.SubjectAlt != nil && e.SubjectAlt.Attributes || e.SubjectKey != nil || e.Ordinal != nil {
 			continue
 		}
-		if ext, err := encode(func(b *cryptobyte.Builder) error { return e.add(b, common) }); err == nil {
+		if ext, err := e.encode(common); err == nil {
 			f.extensions[i] = ext
 		}
 	}
 	return f
-}
-
-func encode(add func(b *cryptobyte.Builder) error) ([]byte, error) {
-	var b cryptobyte.Builder
-	if err := add(&b); err != nil {
-		return nil, err
-	}
-	return b.Bytes()
 }

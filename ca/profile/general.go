@@ -69,17 +69,18 @@ func (s *subjectAlt) add(b *cryptobyte.Builder, in *input) error {
 	if !s.Attributes {
 		return addDirectories(b, s.Directory, in)
 	}
-	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		for _, slot := range in.req.Subject.Slots() { // the observed order .1 .4 .3 .5 .2 .6
-			id := append(append(encasn1.ObjectIdentifier{}, OIDAttribute...), int(slot.Field[0]-'0'))
-			b.AddASN1(tagOtherName, func(b *cryptobyte.Builder) {
-				b.AddASN1ObjectIdentifier(id)
-				b.AddASN1(asn1.Tag(0).ContextSpecific().Constructed(), func(b *cryptobyte.Builder) {
-					b.AddASN1(asn1.UTF8String, func(b *cryptobyte.Builder) { b.AddBytes([]byte(slot.Value)) })
-				})
-			})
-		}
-	})
+	names := make([]byte, 0, 512)
+	var room [32]byte
+	arc := identifier(room[:0], OIDAttribute)
+	arc[1]++                                      // and one number more, which is the field's
+	for _, slot := range in.req.Subject.Slots() { // the observed order .1 .4 .3 .5 .2 .6
+		text := size(len(slot.Value))
+		names = header(names, tagOtherName, len(arc)+1+size(text))
+		names = append(append(names, arc...), slot.Field[0]-'0')
+		names = header(header(names, tagOtherName, text), asn1.UTF8String, len(slot.Value))
+		names = append(names, slot.Value...)
+	}
+	b.AddBytes(element(make([]byte, 0, len(names)+4), asn1.SEQUENCE, names))
 	return nil
 }
 

@@ -3,7 +3,6 @@ package profile
 import (
 	"bytes"
 	"crypto/rsa"
-	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -309,9 +308,9 @@ func noLongNumbers(c *linted) string {
 		run := 0
 		for _, r := range s {
 			switch {
-			case unicode.IsDigit(r) || strings.ContainsRune("〇一二三四五六七八九", r):
+			case isDigit(r):
 				run++
-			case !strings.ContainsRune(" \u3000", r):
+			case r != ' ' && r != '\u3000':
 				run = 0
 			}
 			if run >= 11 {
@@ -320,6 +319,17 @@ func noLongNumbers(c *linted) string {
 		}
 	}
 	return ""
+}
+
+func isDigit(r rune) bool {
+	switch r {
+	case '〇', '一', '二', '三', '四', '五', '六', '七', '八', '九':
+		return true
+	}
+	if r >= 0x3041 && r <= 0x9fff { // kana and kanji, which names and addresses are made of
+		return false
+	}
+	return unicode.IsDigit(r)
 }
 
 func policyAllowed(c *linted) string {

@@ -8,7 +8,6 @@ import (
 
 	encasn1 "encoding/asn1"
 
-	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
@@ -43,13 +42,14 @@ func (n Name) DER() ([]byte, error) {
 			return nil, err
 		}
 	}
-	var b cryptobyte.Builder
-	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		for _, a := range n {
-			a.add(b)
-		}
-	})
-	return b.Bytes()
+	var rdns []byte
+	for _, a := range n {
+		rdns = a.append(rdns)
+	}
+	if len(rdns) > maxTBS {
+		return nil, errors.New("name is too large")
+	}
+	return element(nil, asn1.SEQUENCE, rdns), nil
 }
 
 func (a Attribute) validate() error {
@@ -75,17 +75,17 @@ func upper(s string) bool {
 	return true
 }
 
-func (a Attribute) add(b *cryptobyte.Builder) {
+// append appends the RDN of a valid attribute.
+func (a Attribute) append(b []byte) []byte {
 	tag := asn1.UTF8String
 	if a.Type == "C" {
 		tag = asn1.PrintableString
 	}
-	b.AddASN1(asn1.SET, func(b *cryptobyte.Builder) {
-		b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
-			b.AddASN1ObjectIdentifier(attributeOIDs[a.Type])
-			b.AddASN1(tag, func(b *cryptobyte.Builder) { b.AddBytes([]byte(a.Value)) })
-		})
-	})
+	const oid = 5 // bytes of the identifier of any of them
+	inner := oid + size(len(a.Value))
+	b = header(header(b, asn1.SET, size(inner)), asn1.SEQUENCE, inner)
+	b = header(identifier(b, attributeOIDs[a.Type]), tag, len(a.Value))
+	return append(b, a.Value...)
 }
 
 // vars are the values of a template's {variables}.
@@ -117,18 +117,14 @@ func (v vars) expand(s string) (string, error) {
 	}
 }
 
-// addTo writes one attribute of a template.
-func (v vars) addTo(b *cryptobyte.Builder, a Attribute) error {
+// fill returns one attribute of a template with its variables filled in.
+func (v vars) fill(a Attribute) (Attribute, error) {
 	s, err := v.expand(a.Value)
 	if err != nil {
-		return err
+		return a, err
 	}
 	filled := Attribute{a.Type, s}
-	if err := filled.validate(); err != nil {
-		return err
-	}
-	filled.add(b)
-	return nil
+	return filled, filled.validate()
 }
 
 func (v vars) name(n Name) (Name, error) {

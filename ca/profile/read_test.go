@@ -91,20 +91,7 @@ func mutateElement(der []byte, r *rand.Rand) []byte {
 	if r.IntN(12) == 0 {
 		tag ^= 1 << r.IntN(8)
 	}
-	return element(tag, content)
-}
-
-func element(tag asn1.Tag, content []byte) []byte {
-	out := []byte{byte(tag)}
-	switch n := len(content); {
-	case n < 0x80:
-		out = append(out, byte(n))
-	case n < 0x100:
-		out = append(out, 0x81, byte(n))
-	default:
-		out = append(out, 0x82, byte(n>>8), byte(n))
-	}
-	return append(out, content...)
+	return element(nil, tag, content)
 }
 
 func rearranged(parts [][]byte, r *rand.Rand) [][]byte {

@@ -126,17 +126,18 @@ type Authority struct {
 	mu        sync.Mutex
 	pending   map[string]*job // by application id
 
-	state       *revocation.State // what the log says; follows it
-	ended       bool              // Key was succeeded or leaked before Open
-	generations []*generation     // the issuing one first
-	fresh       chan struct{}     // one token: something was logged
-	doom        chan struct{}     // one token: keys wait to be destroyed
-	followMu    sync.Mutex        // one reader of the log at a time; guards stateAt
-	stateAt     uint64            // log size of the newest snapshot of state
-	crlMu       sync.Mutex        // one publication of lists at a time
-	stop        context.CancelFunc
-	alarms      listAlarms
-	newest      sync.Map // ListState by row: the newest list of each partition
+	state                       *revocation.State // what the log says; follows it
+	ended                       bool              // Key was succeeded or leaked before Open
+	generations                 []*generation     // the issuing one first
+	fresh                       chan struct{}     // one token: something was logged
+	doom                        chan struct{}     // one token: keys wait to be destroyed
+	followMu                    sync.Mutex        // one reader of the log at a time; guards stateAt
+	stateAt                     uint64            // log size of the newest snapshot of state
+	crlMu                       sync.Mutex        // one publication of lists at a time
+	stop                        context.CancelFunc
+	listAlarms, responderAlarms *alarms
+	responders                  atomic.Pointer[[]ResponderState] // those that answer
+	newest                      sync.Map                         // ListState by row: the newest list of each partition
 
 	revMu sync.Mutex // one revocation, notice or list at a time
 	// Guarded by revMu.
@@ -257,7 +258,7 @@ func newAuthority(cfg Config) (*Authority, error) {
 		return nil, err
 	}
 	return &Authority{cfg: cfg, issuer: generations[0].issuer, cert: cert, reg: cfg.Registry, rand: &lockedRand{r: cfg.Rand}, log: cfg.Logger,
-		state: state, generations: generations, fresh: make(chan struct{}, 1), doom: make(chan struct{}, 1),
+		state: state, generations: generations, listAlarms: newListAlarms(), responderAlarms: newResponderAlarms(), fresh: make(chan struct{}, 1), doom: make(chan struct{}, 1),
 		jobs: make(chan *job, queueLength), begun: make(chan begun), announced: make(chan []*job), signed: make(chan *job, maxEnding), stored: make(chan []*job), closed: make(chan struct{}), quit: make(chan struct{}), pending: map[string]*job{}}, nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/sukashi-project/sukashi/ca/profile"
@@ -99,37 +98,11 @@ func (a *Authority) PublishDue(ctx context.Context, every time.Duration) ([]Publ
 	return a.PublishDeltas(ctx)
 }
 
-// listAlarms remembers what was reported, so that an alarm is raised when it
-// begins, when it gets worse and once a day.
-type listAlarms struct {
-	mu     sync.Mutex
-	ending alarm
-	over   alarm
-}
-
-type alarm struct {
-	count uint64
-	at    time.Time
-}
-
-// again is how long an alarm that goes on is not repeated.
-const again = 24 * time.Hour
-
-// due takes down how many lists are concerned and says whether to report it.
-func (m *alarm) due(n uint64, now time.Time) bool {
-	if n == 0 || n <= m.count && now.Sub(m.at) < again {
-		m.count = min(m.count, n)
-		return false
-	}
-	m.count, m.at = n, now
-	return true
-}
-
 // CheckLists raises an alarm about lists, deltas that somebody needs among them,
 // whose nextUpdate comes near (a quarter of their life is left) or has passed
-// without a successor, and about revocations that wait for a delta as long: a security.event in
-// the log and one line for the operator. The authority does it every minute by
-// itself, whoever is meant to make the lists.
+// without a successor, and about revocations that wait for a delta as long: a
+// security.event in the log and one line for the operator. The authority does it
+// every minute by itself, whoever is meant to make the lists.
 func (a *Authority) CheckLists(ctx context.Context) error {
 	behind := a.Follow(ctx) // which lists there should be; without the log, those known so far
 	states, err := a.ListStates()
@@ -156,32 +129,10 @@ func (a *Authority) CheckLists(ctx context.Context) error {
 			ending++
 		}
 	}
-	a.alarms.mu.Lock()
-	defer a.alarms.mu.Unlock()
-	ending0, over0 := a.alarms.ending, a.alarms.over
-	var bodies []entry.Body
-	if a.alarms.ending.due(ending, now) {
-		bodies = append(bodies, &entry.SecurityEvent{Code: entry.EventListEnding, Count: ending, From: entry.At(first), To: entry.At(now)})
-		a.log.Warn("失効リストの次回更新時刻が近づいていますが、後継がありません。sukashi ca crl で作るか、作成を止めている原因を調べてください。/ Revocation lists are near their nextUpdate and have no successor. Make them with sukashi ca crl, or find out what keeps them from being made.",
-			"lists", ending)
-	}
-	if a.alarms.over.due(over, now) {
-		bodies = append(bodies, &entry.SecurityEvent{Code: entry.EventListOver, Count: over, From: entry.At(first), To: entry.At(now)})
-		a.log.Error("失効リストの次回更新時刻を過ぎました。検証者は電子証明書を確かめられません。すぐに sukashi ca crl で作ってください。/ Revocation lists are past their nextUpdate: relying parties can't check certificates. Make them at once with sukashi ca crl.",
-			"lists", over)
-	}
-	if len(bodies) == 0 {
-		return behind
-	}
-	if _, err := a.own.AppendAll(ctx, bodies...); err != nil {
-		a.alarms.ending, a.alarms.over = ending0, over0 // told again
-		return errors.Join(behind, fmt.Errorf("couldn't log an alarm about revocation lists: %w", err))
-	}
-	a.news()
-	return behind
+	return errors.Join(behind, a.listAlarms.raise(ctx, a, concerned{ending, over, first, now}))
 }
 
-// checkEvery is how often the lists are looked at.
+// checkEvery is how often lists and responders are looked at.
 const checkEvery = time.Minute
 
 // watchLists runs until the authority is closed.
@@ -195,8 +146,8 @@ func (a *Authority) watchLists(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		if err := a.CheckLists(ctx); err != nil && ctx.Err() == nil {
-			a.log.Error("couldn't check the revocation lists", "error", err.Error())
+		if err := errors.Join(a.CheckLists(ctx), a.CheckResponders(ctx)); err != nil && ctx.Err() == nil {
+			a.log.Error("couldn't check the revocation lists and responders", "error", err.Error())
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sukashi-project/sukashi/ledger"
 	"github.com/sukashi-project/sukashi/ledger/entry"
 	"github.com/sukashi-project/sukashi/ledger/proof"
 	"github.com/sukashi-project/sukashi/ledger/status"
@@ -134,5 +135,47 @@ func TestListAlarmIsNotLost(t *testing.T) {
 	must(t, w.ca.CheckLists(ctx))
 	if n := count[*entry.SecurityEvent](w.entries()); n != 1 {
 		t.Errorf("%d alarms", n)
+	}
+}
+
+// A responder that nobody renews: an alarm a month before its end and every day,
+// another when it is over; none after a new one, none for a key that leaked.
+func TestResponderAlarms(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	end := w.clock.now().Add(40 * 24 * time.Hour)
+	w.ca.WatchResponders(ResponderState{w.key.KeyID(), end})
+	at := func(d time.Duration, want string) {
+		t.Helper()
+		w.clock.add(d)
+		before := len(w.entries())
+		for range 2 {
+			must(t, w.ca.CheckResponders(ctx))
+		}
+		var got []string
+		for _, e := range w.entries()[before:] {
+			if b, ok := e.Body.(*entry.SecurityEvent); ok && b.Count == 1 {
+				got = append(got, b.Code)
+			}
+		}
+		if g := strings.Join(got, " "); g != want {
+			t.Errorf("%q, want %q", g, want)
+		}
+	}
+	at(9*24*time.Hour, "")
+	at(25*time.Hour, entry.EventResponderEnding)
+	at(23*time.Hour, "")
+	at(time.Hour, entry.EventResponderEnding)
+	at(29*24*time.Hour, entry.EventResponderOver)
+	w.ca.WatchResponders(ResponderState{w.key.KeyID(), end.AddDate(1, 0, 0)})
+	at(time.Hour, "")
+	ow, err := ledger.NewWriter(ctx, w.engine, entry.ByOperator, w.clock.now)
+	must(t, err)
+	defer ow.Close()
+	_, err = ow.Append(ctx, &entry.KeyLeaked{Record: entry.Sum(nil), SPKI: w.key.KeyID()})
+	must(t, err)
+	must(t, w.ca.Follow(ctx))
+	at(2*366*24*time.Hour, "")
+	if len(w.ca.Responders()) != 0 {
+		t.Error("a leaked key's responder is waited for")
 	}
 }

@@ -64,9 +64,12 @@ type Generation struct {
 	Base      string // address of its lists, responder and certificate
 	Dir       string
 	Issuer    []byte // self-signed certificate, DER
-	Responder []byte // OCSP responder's certificate, DER
-	Key       entry.Digest
-	Record    entry.Digest // of the transcript
+	Responder []byte // newest OCSP responder's certificate, DER
+	// ResponderLabel is its key's, Responders how many the generation has had.
+	ResponderLabel string
+	Responders     int
+	Key            entry.Digest
+	Record         entry.Digest // of the transcript
 }
 
 // IssuerLabel and ResponderLabel name a generation's keys.
@@ -74,9 +77,18 @@ func IssuerLabel(generation int) string {
 	return fmt.Sprintf("%s-%d", keystore.LabelIssuer, generation)
 }
 
-// ResponderLabel is the label of a generation's OCSP key.
-func ResponderLabel(generation int) string {
-	return fmt.Sprintf("%s-%d", keystore.LabelOCSP, generation)
+// ResponderLabel is the label of a generation's n-th OCSP key, counted from 1.
+func ResponderLabel(generation, n int) string {
+	if n == 1 {
+		return fmt.Sprintf("%s-%d", keystore.LabelOCSP, generation)
+	}
+	return fmt.Sprintf("%s-%d-%d", keystore.LabelOCSP, generation, n)
+}
+
+// responderDir is where the certificate of a label's key lies, if that is not a
+// generation's first.
+func responderDir(dir, label string) string {
+	return filepath.Join(dir, "responder"+strings.TrimPrefix(label, keystore.LabelOCSP))
 }
 
 func isResponder(label string) bool { return strings.HasPrefix(label, keystore.LabelOCSP) }
@@ -105,7 +117,7 @@ func Generations(cfg *Config) ([]Generation, error) {
 		} else if err != nil {
 			return nil, fmt.Errorf("couldn't read generation %d: %w", n, err)
 		}
-		if g.Responder, err = readFile(filepath.Join(dir, fileResponder)); err != nil {
+		if err := g.readResponder(cfg.Dir); err != nil {
 			return nil, fmt.Errorf("couldn't read generation %d: %w", n, err)
 		}
 		transcript, err := readFile(filepath.Join(dir, fileTranscript))
@@ -118,6 +130,26 @@ func Generations(cfg *Config) ([]Generation, error) {
 		}
 		g.Key, g.Record = issuer.Key, sha256.Sum256(transcript)
 		out = append(out, g)
+	}
+}
+
+// readResponder finds the newest responder.
+func (g *Generation) readResponder(dir string) (err error) {
+	g.Responders, g.ResponderLabel = 1, ResponderLabel(g.Number, 1)
+	if g.Responder, err = readFile(filepath.Join(g.Dir, fileResponder)); err != nil {
+		return err
+	}
+	for {
+		label := ResponderLabel(g.Number, g.Responders+1)
+		der, err := readFile(filepath.Join(responderDir(dir, label), fileResponder))
+		if errors.Is(err, os.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		g.Responder, g.ResponderLabel = der, label
+		g.Responders++
 	}
 }
 
@@ -181,7 +213,21 @@ func (c *Ceremony) PlanInit() (*Plan, error) {
 
 func (c *Ceremony) planKeys(p *Plan) {
 	p.Issuer = &PlannedKey{c.cfg.Issuer.Algorithm, IssuerLabel(p.Generation)}
-	p.Responder = &PlannedKey{c.cfg.Responder.Algorithm, ResponderLabel(p.Generation)}
+	p.Responder = &PlannedKey{c.cfg.Responder.Algorithm, ResponderLabel(p.Generation, 1)}
+}
+
+// PlanResponder plans a generation's next OCSP responder: a new key with a
+// certificate of its own.
+func (c *Ceremony) PlanResponder(generation int) (*Plan, error) {
+	g, err := c.generation(generation)
+	if err != nil {
+		return nil, err
+	}
+	p := c.base(ActResponder, g.Number)
+	p.Previous = &g.Key
+	p.Responder = &PlannedKey{c.cfg.Responder.Algorithm, ResponderLabel(g.Number, g.Responders+1)}
+	p.use(c.profiles[profile.OCSP])
+	return p, nil
 }
 
 // PlanRollover plans the generation after the current one.
@@ -260,6 +306,8 @@ func (c *Ceremony) resultDir(p *Plan, d entry.Digest) string {
 	switch p.Act {
 	case ActInit, ActRollover:
 		return generationDir(c.cfg.Dir, p.Generation)
+	case ActResponder:
+		return responderDir(c.cfg.Dir, p.Responder.Label)
 	case ActCross:
 		return filepath.Join(c.cfg.Dir, "cross-"+hex.EncodeToString(d[:8]))
 	}

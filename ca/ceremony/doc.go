@@ -37,6 +37,7 @@
 //	init      key.created ×2 (issuer with its root, responder with its certificate)
 //	rollover  the same for the next generation, cross.intent ×2 (link certificates
 //	          both ways, RFC 4210 4.4), key.succeeded: the switch
+//	responder key.created (the generation's next responder with its certificate)
 //	cross     cross.intent
 //	uncross   cross.revoked
 //	leak      key.leaked, and cross.revoked for every link certificate that other
@@ -52,6 +53,15 @@
 // All generations have one name (DOMAIN 6.1) and are told apart by key alone. The
 // first one answers at the base address, the n-th at BASE/gn: a client that looks
 // for a list by address must not be given another generation's.
+//
+// # Responders
+//
+// A responder's certificate carries ocsp-nocheck: nothing can revoke it, so it
+// lives a year less a day. ActResponder makes its successor in good time, always
+// with a new key: whoever got hold of the old one has it until that certificate
+// ends, not longer. The n-th responder of a generation lies in
+// responder-GENERATION-n and the newest one answers; answers of the one before
+// verify until their nextUpdate, for each carries its responder's certificate.
 //
 // Software keys are for demonstrations and need demo: true in the configuration,
 // which the transcript shows.

@@ -155,6 +155,8 @@ func (c *Ceremony) makeDraft(ctx context.Context, p *Plan, approvals []Approval,
 		err = d.generation()
 	case ActRollover:
 		err = d.rollover()
+	case ActResponder:
+		err = d.nextResponder()
 	case ActCross:
 		err = d.cross(other)
 	case ActUncross:
@@ -182,7 +184,7 @@ func (c *Ceremony) makeDraft(ctx context.Context, p *Plan, approvals []Approval,
 
 // generation drafts an issuer's root and its responder's certificate.
 func (d *drafter) generation() error {
-	n, root, ocsp := d.p.Generation, d.c.profiles[profile.Root], d.c.profiles[profile.OCSP]
+	n, root := d.p.Generation, d.c.profiles[profile.Root]
 	pub := d.keys.issuer(n).Public()
 	issuer, err := root.Issuer(pub, d.p.Base)
 	if err != nil {
@@ -192,11 +194,36 @@ func (d *drafter) generation() error {
 	if err != nil {
 		return err
 	}
-	// A year less a day: the certificate carries ocsp-nocheck, so its life is short.
+	return d.responder(issuer, profile.EndOfDay(d.at, 1))
+}
+
+// responder drafts a responder's certificate. It carries ocsp-nocheck, so its life
+// is short: a year less a day, and not longer than its issuer's.
+func (d *drafter) responder(issuer *profile.Issuer, rootEnd time.Time) error {
 	end := profile.EndOfDay(d.at, 1).Add(-24 * time.Hour)
-	pub = d.keys.responder.Public()
-	return d.key(keystore.RoleOCSP, d.p.Responder, pub, fileResponder, ocsp,
+	if rootEnd.Before(end) {
+		end = rootEnd
+	}
+	pub := d.keys.responder.Public()
+	return d.key(keystore.RoleOCSP, d.p.Responder, pub, fileResponder, d.c.profiles[profile.OCSP],
 		profile.Request{PublicKey: pub, NotBefore: d.at, NotAfter: end, BaseURL: d.p.Base, Issuer: issuer})
+}
+
+// nextResponder drafts the successor of a generation's responder.
+func (d *drafter) nextResponder() error {
+	g, err := d.c.generation(d.p.Generation)
+	if err != nil {
+		return err
+	}
+	issuer, err := profile.NewIssuer(g.Issuer)
+	if err != nil {
+		return err
+	}
+	root, err := x509.ParseCertificate(g.Issuer)
+	if err != nil {
+		return fmt.Errorf("couldn't read the generation's root: %w", err)
+	}
+	return d.responder(issuer, root.NotAfter)
 }
 
 // key drafts key.created with the key's certificate, signed by the generation.

@@ -120,6 +120,8 @@ func (h *history) allows(p *Plan) error {
 		return refuse("この鍵の漏えいは、すでに記録されています。", "The leak of this key is recorded already.")
 	case p.Act == ActCross && (k.leaked || k.succeeded):
 		return refuse("漏えいした鍵や交代した鍵では、相互認証証明書を作れません。", "A key that leaked or was succeeded makes no cross certificate.")
+	case p.Act == ActResponder && k.leaked:
+		return refuse("漏えいした鍵では、OCSPレスポンダの証明書を作れません。", "A key that leaked certifies no responder.")
 	case p.Act == ActRetire && !k.succeeded && !k.leaked:
 		return refuse("発行に使っている鍵は廃止できません。先に世代交代をしてください。", "The key that issues can't be retired. Roll over first.")
 	case p.Act == ActUncross:

@@ -80,6 +80,22 @@ func (r *room) resident(n int, ordinal uint64) []byte {
 	return der
 }
 
+// state is what the log says about certificates.
+func (r *room) state() *revocation.State {
+	r.t.Helper()
+	state := revocation.NewState()
+	size, err := r.engine.Size(r.t.Context())
+	must(r.t, err)
+	must(r.t, r.engine.Entries(r.t.Context(), 0, size, func(i uint64, b []byte) error {
+		e, err := entry.Parse(b)
+		if err != nil {
+			return err
+		}
+		return state.Apply(i, e)
+	}))
+	return state
+}
+
 // lists publishes a generation's list of CA certificates and its complete one.
 func (r *room) lists(n int) (ders [][]byte) {
 	r.t.Helper()
@@ -89,17 +105,7 @@ func (r *room) lists(n int) (ders [][]byte) {
 	p, err := profile.Shipped(profile.Resident)
 	must(r.t, err)
 	for _, partition := range []string{revocation.CA, revocation.Full} {
-		state := revocation.NewState()
-		size, err := r.engine.Size(r.t.Context())
-		must(r.t, err)
-		must(r.t, r.engine.Entries(r.t.Context(), 0, size, func(i uint64, b []byte) error {
-			e, err := entry.Parse(b)
-			if err != nil {
-				return err
-			}
-			return state.Apply(i, e)
-		}))
-		lists, err := revocation.NewLists(revocation.ListsConfig{State: state, Issuer: issuer, Resident: p, BaseURL: g.Base, Validity: 25 * time.Hour,
+		lists, err := revocation.NewLists(revocation.ListsConfig{State: r.state(), Issuer: issuer, Resident: p, BaseURL: g.Base, Validity: 25 * time.Hour,
 			Places: func(string) (profile.Place, bool) { return town, true }})
 		must(r.t, err)
 		l, err := lists.Build(partition, r.now)

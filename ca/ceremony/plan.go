@@ -19,12 +19,13 @@ import (
 
 // Acts of a plan.
 const (
-	ActInit     = "init"     // the first generation
-	ActRollover = "rollover" // the next generation, same name
-	ActCross    = "cross"    // a certificate for another CA's key
-	ActUncross  = "uncross"  // revocation of a link or cross certificate
-	ActLeak     = "leak"     // Article 14: the issuer's key leaked
-	ActRetire   = "retire"   // the end of a generation's key
+	ActInit      = "init"      // the first generation
+	ActRollover  = "rollover"  // the next generation, same name
+	ActResponder = "responder" // a generation's next OCSP responder
+	ActCross     = "cross"     // a certificate for another CA's key
+	ActUncross   = "uncross"   // revocation of a link or cross certificate
+	ActLeak      = "leak"      // Article 14: the issuer's key leaked
+	ActRetire    = "retire"    // the end of a generation's key
 )
 
 // Plan says completely what an act will do. Its canonical form is RFC 8785 JSON.

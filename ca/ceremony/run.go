@@ -106,7 +106,7 @@ func (c *Ceremony) again(dir string) (*Result, error) {
 	return &Result{Dir: dir, Record: entry.Sum(t), Again: true}, nil
 }
 
-// openKeys makes the keys of a new generation where they are not there yet, and
+// openKeys makes the keys of a new generation or responder where they are not there yet, and
 // opens what the act uses.
 func (c *Ceremony) openKeys(p *Plan, work string) (*keyring, error) {
 	k := &keyring{issuers: map[int]keystore.Key{}}
@@ -126,6 +126,16 @@ func (c *Ceremony) openKeys(p *Plan, work string) (*keyring, error) {
 				}
 			}
 			return c.openIssuer(k, p.Generation)
+		case ActResponder:
+			if err := c.openIssuer(k, p.Generation); err != nil { // first of all: no running CA has it
+				return err
+			}
+			if err := c.makeKeys(p, work); err != nil {
+				return err
+			}
+			var err error
+			k.responder, err = c.env.Host.Responder(p.Responder.Label, c.gate(p.Responder.Label))
+			return err
 		case ActCross:
 			return c.openIssuer(k, p.Generation)
 		}
@@ -155,7 +165,10 @@ func (c *Ceremony) openIssuer(k *keyring, n int) error {
 // one is made: a key found under the label without it is somebody else's.
 func (c *Ceremony) makeKeys(p *Plan, work string) error {
 	intention := filepath.Join(work, fileKeys)
-	planned := []*PlannedKey{p.Issuer, p.Responder}
+	planned := []*PlannedKey{p.Responder}
+	if p.Issuer != nil {
+		planned = []*PlannedKey{p.Issuer, p.Responder}
+	}
 	if _, err := os.Stat(intention); errors.Is(err, os.ErrNotExist) {
 		for _, k := range planned {
 			if has, err := c.env.Host.Has(k.Label); err != nil || has {

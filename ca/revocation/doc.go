@@ -17,8 +17,11 @@
 // Lists are of two kinds: "full", without any critical extension, for every
 // client there is; and one per municipality, whose critical
 // issuingDistributionPoint repeats the names of the certificates' distribution
-// point, so that a list can't stand in for another one. They are streamed: a
-// million entries need no more memory than one.
+// point, so that a list can't stand in for another one. Of both there are deltas,
+// which say what was revoked after a complete list of the same scope (RFC 5280
+// 5.2.4): a revocation is final, so a delta never takes one back, and base and delta
+// together are the complete list of the delta's moment. When they are made, package
+// ca says. All are streamed: a million entries need no more memory than one.
 //
 // A responder says good only for a certificate whose cert.issued is in the log.
 // What was never issued, is pending or was aborted is unknown, never good.

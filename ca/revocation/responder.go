@@ -155,6 +155,9 @@ func (r *Responder) answer(ctx context.Context, req *request) (answer, error) {
 		return answer{}, errForeign // RFC 5019 2.2.3; and no signature for nothing
 	}
 	now := r.c.Now().UTC().Truncate(time.Second)
+	if now.Before(r.notBefore) || !now.Before(r.notAfter) {
+		return answer{}, errors.New("responder's certificate is not valid now") // cached answers have ended as well
+	}
 	only := &singles[0]
 	if len(singles) > 1 || req.hasNonce || req.proof || only.answer.Status == Unknown {
 		return r.sign(ctx, singles, now, req)
@@ -224,10 +227,10 @@ func (r *Responder) sign(ctx context.Context, singles []single, now time.Time, r
 	default:
 		return answer{}, errBusy
 	}
-	if now.Before(r.notBefore) || now.After(r.notAfter) {
-		return answer{}, errors.New("responder's certificate is not valid now")
-	}
 	next := now.Add(r.c.Validity)
+	if next.After(r.notAfter) { // nobody can check it after that
+		next = r.notAfter
+	}
 	for _, s := range singles {
 		if s.answer.Status == Revoked && s.answer.At.After(now) {
 			return answer{}, errors.New("a revocation was recorded later than now")

@@ -38,6 +38,7 @@ func newCA(a *app) *cobra.Command {
 	for _, act := range []struct{ use, short string }{
 		{"init", "最初の鍵を作る / make the first key"},
 		{"rollover", "次の世代の鍵を作り、リンク証明書を交わし、発行を切り替える / make the next generation, link both, switch over"},
+		{"responder GENERATION", "世代の次のOCSPレスポンダの鍵と証明書を作る(年に一度) / make a generation's next OCSP responder (once a year)"},
 		{"cross CERT UNTIL", "相手の認証局の鍵を相互認証する / certify another CA's key until a day (2006-01-02)"},
 		{"uncross GENERATION SERIAL GROUND", "認証局の間の証明書を失効させる / revoke a certificate between CAs"},
 		{"leak GENERATION", "発行者署名符号の漏えいを記録し、すべて失効させる(14条) / record a leaked issuer key and revoke everything under it"},
@@ -75,6 +76,8 @@ func planOf(ce *ceremony.Ceremony, words []string) (p *ceremony.Plan, other []by
 		p, err = ce.PlanInit()
 	case act == ceremony.ActRollover && n == 1:
 		p, err = ce.PlanRollover()
+	case act == ceremony.ActResponder && n == 2:
+		p, err = ce.PlanResponder(generation())
 	case act == ceremony.ActCross && n == 3:
 		if other, err = readCertificate(words[1]); err != nil {
 			return nil, nil, err
@@ -268,8 +271,12 @@ func (c *caCmd) keys() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			name := names[states[g.Key]]
-			fmt.Fprintf(cmd.OutOrStdout(), "%d  %s  %s  %s  %s\n", g.Number, g.Key, root.NotAfter.In(profile.JST).Format(time.DateOnly), c.text(name[0], name[1]), g.Base)
+			responder, err := x509.ParseCertificate(g.Responder)
+			if err != nil {
+				return err
+			}
+			name, day := names[states[g.Key]], func(t time.Time) string { return t.In(profile.JST).Format(time.DateOnly) }
+			fmt.Fprintf(cmd.OutOrStdout(), "%d  %s  %s  %s  %s  OCSP %s\n", g.Number, g.Key, day(root.NotAfter), c.text(name[0], name[1]), g.Base, day(responder.NotAfter))
 		}
 		return nil
 	}}

@@ -3,6 +3,7 @@ package roles
 import (
 	"context"
 	"crypto/rand"
+	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"log/slog"
@@ -294,8 +295,9 @@ func (c *CA) keyOfRing(conf *registry.Config) error {
 // generation: issuer certificates, revocation lists, OCSP.
 func (c *CA) Public() (http.Handler, error) {
 	handlers := make([]http.Handler, len(c.generations))
+	var responders []ca.ResponderState
 	for i, g := range c.generations {
-		label := ceremony.ResponderLabel(g.Number)
+		label := g.ResponderLabel
 		has, err := c.cfg.Host.Has(label)
 		if err != nil {
 			return nil, err
@@ -312,7 +314,13 @@ func (c *CA) Public() (http.Handler, error) {
 		if handlers[i], err = Responder(c.Authority, OCSP{Issuer: g.Issuer, Certificate: g.Responder, Key: key, Path: base + OCSPPath, Status: c.cfg.Reader.Status, Now: c.cfg.Now}); err != nil {
 			return nil, err
 		}
+		cert, err := x509.ParseCertificate(g.Responder)
+		if err != nil {
+			return nil, err
+		}
+		responders = append(responders, ca.ResponderState{Issuer: g.Key, NotAfter: cert.NotAfter})
 	}
+	c.Authority.WatchResponders(responders...)
 	return ca.Public(c.Authority, handlers[0], handlers[1:]...), nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"os"
 	"sync/atomic"
@@ -53,6 +54,12 @@ func (r *runner) openCA(ctx context.Context) error {
 		}
 		return nil, errors.New("not active")
 	}, time.Now)
+	m.gauge("sukashi_ca_responder_seconds_left", "Seconds until the end of the OCSP responder's certificate that ends first; not positive: it answers no more.", func() float64 {
+		if a := up.Load(); a != nil {
+			return responderLeft(a.Authority.Responders(), time.Now())
+		}
+		return math.NaN()
+	})
 	ops := http.NewServeMux()
 	m.mount(ops, func(ctx context.Context) error { return r.caHealth(ctx, up.Load(), log) })
 	if err := r.listen("metrics", r.cfg.Metrics, nil, ops); err != nil {
@@ -85,6 +92,17 @@ func (r *runner) openCA(ctx context.Context) error {
 	}
 	r.daily(func(ctx context.Context) error { return r.listsDue(ctx, a.Authority, every) })
 	return nil
+}
+
+// responderLeft is how long the first of the responders lives; NaN for none.
+func responderLeft(list []ca.ResponderState, now time.Time) float64 {
+	left := math.NaN()
+	for _, r := range list {
+		if d := r.NotAfter.Sub(now).Seconds(); !(d >= left) {
+			left = d
+		}
+	}
+	return left
 }
 
 // caConfig reads the ceremony's file and what stands beside it.

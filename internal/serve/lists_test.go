@@ -2,6 +2,7 @@ package serve
 
 import (
 	"errors"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -42,5 +43,17 @@ func TestListMetrics(t *testing.T) {
 	}
 	if fail = errors.New("broken"); strings.Contains(read(), "sukashi_ca_list_seconds_left{") {
 		t.Error("a figure that nobody knows is shown")
+	}
+}
+
+// The responder that ends first counts; without one there is no figure.
+func TestResponderLeft(t *testing.T) {
+	now := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
+	at := func(d time.Duration) ca.ResponderState { return ca.ResponderState{NotAfter: now.Add(d)} }
+	if got := responderLeft([]ca.ResponderState{at(time.Hour), at(-time.Minute), at(2 * time.Hour)}, now); got != -60 {
+		t.Errorf("%v seconds are left", got)
+	}
+	if got := responderLeft(nil, now); !math.IsNaN(got) {
+		t.Errorf("without a responder %v seconds are left", got)
 	}
 }

@@ -16,6 +16,13 @@ const (
 	EventListOver   = "crl.over"
 )
 
+// Codes of the security.events about OCSP responders without a successor: the end
+// of their certificates is near, or over. Count is how many are concerned.
+const (
+	EventResponderEnding = "ocsp.ending"
+	EventResponderOver   = "ocsp.over"
+)
+
 // MaxTest is the longest window that can be announced: one without end would
 // excuse every alarm.
 const MaxTest = 14 * 24 * time.Hour

@@ -54,6 +54,12 @@ func (a *auditor) securityEvent(it *item, b *entry.SecurityEvent) {
 	case b.Code == entry.EventListEnding:
 		a.note(ckSecurity, ClassC, text("記録 %d に、次回更新時刻が近いのに後継のない失効リストが %[3]d 件あると、%[2]s が記録しています。",
 			"Entry %d reports %[3]d revocation lists that were near their nextUpdate without a successor (by %[2]s).", it.index, it.e.By, b.Count), it.index)
+	case b.Code == entry.EventResponderOver:
+		a.warn(ckSecurity, text("記録 %d に、有効期間が終わったOCSPレスポンダが %[3]d 台あると、%[2]s が記録しています。その間、OCSPの回答はありませんでした。",
+			"Entry %d reports %[3]d OCSP responders whose certificates were over (by %[2]s). Until there were new ones, no OCSP request was answered.", it.index, it.e.By, b.Count), it.index)
+	case b.Code == entry.EventResponderEnding:
+		a.note(ckSecurity, ClassC, text("記録 %d に、有効期間の終わりが近いのに後継のないOCSPレスポンダが %[3]d 台あると、%[2]s が記録しています。",
+			"Entry %d reports %[3]d OCSP responders whose certificates were near their end without a successor (by %[2]s).", it.index, it.e.By, b.Count), it.index)
 	default:
 		a.note(ckSecurity, ClassC, text("記録 %d に、%s が報告した保安事象 %s が %d 件あります。", "Entry %d reports security event %[3]s, %[4]d times, from %[2]s.", it.index, it.e.By, b.Code, b.Count), it.index)
 	}

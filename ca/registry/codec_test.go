@@ -105,7 +105,8 @@ func FuzzCodec(f *testing.F) {
 
 // What is sealed under the key that outlives a record tells nothing by which
 // its person could be known or guessed: not the certificate's signature either,
-// under which guesses could be tried.
+// under which guesses could be tried. And what is sealed under the record's own
+// key stays closed once that is gone.
 func TestPublicPartNamesNobody(t *testing.T) {
 	store, err := OpenPebble("/store", kv.NewMemFS())
 	if err != nil {
@@ -151,4 +152,52 @@ func TestPublicPartNamesNobody(t *testing.T) {
 	if got, err := r.Get(0); err != nil || !bytes.Equal(got.DER, der) || got.TBS != nil || got.Certified != c {
 		t.Errorf("read back: %+v %v", got, err)
 	}
+	p, err := parsePublic(plain, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts := map[string][]byte{privateName: after, outcomeName: p.Outcome}
+	if n := opened(t, r, parts); n != len(parts) {
+		t.Fatalf("%d of %d parts open before the erasure", n, len(parts))
+	}
+	if err := r.Change(0, Synced, func(x *Record) error { x.Abort(); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Shred(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := opened(t, r, parts); n > 0 {
+		t.Errorf("%d old parts of an erased record open under keys that are left", n)
+	}
+}
+
+// opened counts the parts of record 0 that some key opens which can be made out
+// of the ring as it is now.
+func opened(t *testing.T, r *Registry, parts map[string][]byte) (n int) {
+	t.Helper()
+	s := r.ring.get()
+	keys := append([][]byte{s.Seal}, s.Index...)
+	for _, of := range []uint64{0, 1} {
+		for _, tree := range []*tree{s.Records, s.Lists} {
+			if k, err := tree.key(of); err == nil {
+				keys = append(keys, k[:])
+			}
+		}
+	}
+	for _, name := range []string{publicName, privateName, outcomeName, "publics/"} {
+		k, err := r.rowKey(name + "0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, k)
+	}
+	for part, sealed := range parts {
+		for _, k := range keys {
+			if _, err := openWith(k, partName(part, 0), sealed); err == nil {
+				n++
+				break
+			}
+		}
+	}
+	return n
 }

@@ -141,7 +141,7 @@ func (r *Registry) openInside(h *held) error {
 		return nil
 	}
 	if plain, err = r.unsealOwn(keys, rec.Ordinal, partName(outcomeName, rec.Ordinal), h.outcome); err != nil {
-		return err
+		return errRow // not errDestroyed: the private part was readable
 	}
 	rec.DER, err = parseOutcome(plain, in.TBS)
 	return err

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sukashi-project/sukashi/internal/kv"
@@ -16,9 +17,11 @@ import (
 // store. A row and what is derived from it change in one batch.
 type pebbleStore struct {
 	kv     *kv.Store
-	absent absent
-	mu     sync.Mutex // Insert: look, then write
-	top    uint64     // guarded by mu: no row has this ordinal or a larger one
+	filter *filter
+	filled chan struct{} // closed once the filter is filled, or won't be
+	quit   atomic.Bool   // to stop filling it
+	mu     sync.Mutex    // Insert: look, then write
+	top    uint64        // guarded by mu: no row has this ordinal or a larger one
 }
 
 // OpenPebble opens or creates the embedded back end in dir.
@@ -27,18 +30,38 @@ func OpenPebble(dir string, fs kv.FS) (Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &pebbleStore{kv: s}
+	p := &pebbleStore{kv: s, filled: make(chan struct{})}
 	if p.top, err = p.Size(); err != nil {
 		s.Close()
 		return nil, err
 	}
+	p.filter = newFilter(p.top * 4)
+	go func() {
+		defer close(p.filled)
+		p.filter.fill(p.indexed)
+	}()
 	return p, nil
 }
 
-// start applies a batch; wait returns once it is on disk.
-func (p *pebbleStore) start(b *kv.Batch, fresh [][]byte) (wait func() error, err error) {
-	defer p.absent.write(fresh)()
-	return b.Start()
+// indexed calls fn with every key that something may look for.
+func (p *pebbleStore) indexed(fn func(key []byte)) error {
+	for _, slot := range [...]int{appSlot, serialSlot, spkiSlot, personSlot} {
+		from, to := kv.Prefix([]byte(lookedForPrefix[slot]))
+		err := p.kv.Scan(from, to, func(k, _ []byte) error {
+			if p.quit.Load() {
+				return kv.ErrClosed
+			}
+			if slot == personSlot && len(k) < len(attrPrefix)+8 {
+				return errDamaged
+			}
+			fn(lookedFor(slot, k))
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (p *pebbleStore) Insert(rows ...*Row) (durable func() error, err error) {
@@ -58,7 +81,8 @@ func (p *pebbleStore) Insert(rows ...*Row) (durable func() error, err error) {
 	for _, row := range rows {
 		p.top = max(p.top, row.Ordinal+1)
 	}
-	return p.start(b, fresh)
+	p.filter.add(fresh...)
+	return b.Start()
 }
 
 // vacant looks for a row that keeps this one away, in the store or earlier in
@@ -70,7 +94,8 @@ func (p *pebbleStore) vacant(row *Row, next *pairs, claimed map[string]struct{})
 			return ErrTaken
 		}
 		claimed[string(k)] = struct{}{}
-		if slot == recordSlot && row.Ordinal >= p.top || p.absent.has(k) {
+		vacant := slot != recordSlot && p.filter.absent(k) || slot == recordSlot && row.Ordinal >= p.top
+		if vacant {
 			continue
 		}
 		v, err := p.kv.Get(k)
@@ -92,7 +117,7 @@ func (p *pebbleStore) vacant(row *Row, next *pairs, claimed map[string]struct{})
 		return ErrTaken
 	}
 	claimed[string(person)] = struct{}{}
-	if p.absent.has(person) {
+	if p.filter.absent(person) {
 		return nil
 	}
 	from, to := kv.Prefix(person)
@@ -111,15 +136,8 @@ func (p *pebbleStore) Update(d Durability, edits ...Edit) error {
 		old, next := derive(e.Old), derive(e.Next)
 		fresh = next.put(b, &old, fresh)
 	}
-	if d == Relaxed {
-		defer p.absent.write(fresh)()
-		return b.Commit(false)
-	}
-	wait, err := p.start(b, fresh)
-	if err != nil {
-		return err
-	}
-	return wait()
+	p.filter.add(fresh...)
+	return b.Commit(bool(d))
 }
 
 func (p *pebbleStore) Delete(rows ...*Row) error {
@@ -154,19 +172,13 @@ var indexPrefix = [...]string{ByApplication: appPrefix, BySerial: serialPrefix, 
 
 func (p *pebbleStore) Find(by Index, key []byte) ([]uint64, error) {
 	k := named(indexPrefix[by], key)
-	since := p.absent.since()
-	found, err := p.find(by, k)
-	if err == nil && len(found) == 0 {
-		p.absent.add(k, since)
+	if p.filter.absent(k) {
+		return nil, nil
 	}
-	return found, err
-}
-
-func (p *pebbleStore) find(by Index, key []byte) ([]uint64, error) {
 	if by == ByPerson {
-		return p.ordinals(key, nil, math.MaxInt)
+		return p.ordinals(k, nil, math.MaxInt)
 	}
-	v, err := p.get(key)
+	v, err := p.get(k)
 	if errors.Is(err, ErrNotFound) {
 		return nil, nil
 	}
@@ -278,4 +290,8 @@ func (p *pebbleStore) NotedNames(prefix string) ([]string, error) {
 
 func (p *pebbleStore) Scrub() error { return p.kv.Compact() }
 
-func (p *pebbleStore) Close() error { return p.kv.Close() }
+func (p *pebbleStore) Close() error {
+	p.quit.Store(true)
+	<-p.filled
+	return p.kv.Close()
+}

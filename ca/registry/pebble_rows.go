@@ -143,6 +143,9 @@ func (next *pairs) put(b *kv.Batch, old *pairs, fresh [][]byte) [][]byte {
 	return fresh
 }
 
+// lookedForPrefix are the prefixes of the indexes that lookedFor knows.
+var lookedForPrefix = [slots]string{appSlot: appPrefix, serialSlot: serialPrefix, spkiSlot: spkiPrefix, personSlot: attrPrefix}
+
 // lookedFor returns what a key of one of the indexes is found with: itself, or
 // the person before the ordinal.
 func lookedFor(slot int, key []byte) []byte {

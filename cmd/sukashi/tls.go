@@ -20,7 +20,7 @@ import (
 // it one certificate for each server, terminal and officer.
 func newTLS(a *app) *cobra.Command {
 	cmd := &cobra.Command{Use: "tls", Short: "サーバー間の通信の証明書を作る / certificates for the channels between servers"}
-	cmd.AddCommand(newTLSRoot(a), newTLSIssue(a))
+	cmd.AddCommand(newTLSRoot(a), newTLSIssue(a), newTLSRenew(a))
 	return cmd
 }
 
@@ -89,4 +89,35 @@ func newTLSIssue(a *app) *cobra.Command {
 		}}
 	cmd.Flags().StringSliceVar(&hosts, "host", nil, "サーバーの名前か番地 / the server's name or address")
 	return cmd
+}
+
+func newTLSRenew(a *app) *cobra.Command {
+	return &cobra.Command{Use: "renew ZONE DIR NAME OUT", Short: "OUT/NAME.pem を新しい鍵で更新する / renew OUT/NAME.pem with a new key, for another year",
+		Long: a.text("名前とサーバーの番地は同じです。前の証明書も、その期限まで有効です。動いているサーバーは、再起動なしで新しいものを使います。途中で止まったら、もう一度実行してください。",
+			"Name and addresses stay the same. The certificate before stays valid until its end. A running server uses the new one without a restart. Cut off in between, run it again."),
+		Args: cobra.ExactArgs(4),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			z, err := zoneOf(args[0])
+			if err != nil {
+				return err
+			}
+			root, err := zone.Load(z, args[1])
+			if err != nil {
+				return say.New("tls.root", "根を読めません: "+args[1], "The root can't be read: "+args[1]).Because(err)
+			}
+			path := filepath.Join(args[3], args[2]+".pem")
+			old, err := zone.ReadCertificate(path)
+			if err != nil || args[2] != filepath.Base(args[2]) || old.Subject.CommonName != args[2] {
+				return say.New("tls.none", "更新する証明書がないか、名前が違います: "+path, "There is no certificate to renew, or it is of another name: "+path).Because(err)
+			}
+			cert, err := root.Renew(old, time.Now(), rand.Reader)
+			if err != nil {
+				return say.New("tls.foreign", "この根の証明書ではありません: "+path, "It is no certificate of this root: "+path).Because(err)
+			}
+			if err := zone.WritePEM(args[3], args[2], cert); err != nil {
+				return err
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), path, cert.Leaf.NotAfter.Format(time.DateOnly))
+			return nil
+		}}
 }

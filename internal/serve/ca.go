@@ -33,7 +33,7 @@ func (r *runner) openCA(ctx context.Context) error {
 		return err
 	}
 	var up atomic.Pointer[roles.CA]
-	m := newMetrics()
+	m := r.newMetrics()
 	m.gauge("sukashi_ca_active", "1 when this process is the active one, 0 while it waits for the registry.", func() float64 {
 		if up.Load() == nil {
 			return 0

@@ -83,7 +83,7 @@ func (r *runner) openJuki(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	m := newMetrics()
+	m := r.newMetrics()
 	m.gauge("sukashi_juki_changes", "Changes in the register.", func() float64 { return float64(office.Register.Size()) })
 	var s atomic.Pointer[link.Server]
 	m.gauge("sukashi_juki_link_wait_seconds", "How long the link waits before it tries again; 0: nothing is in its way.", func() float64 {

@@ -114,7 +114,7 @@ func (r *runner) serveLedger(log engine.Log) error {
 		return writers[id]
 	}
 	restrict := l.restriction(peers)
-	m := newMetrics()
+	m := r.newMetrics()
 	m.gauge("sukashi_ledger_entries", "Entries in the log.", func() float64 {
 		n, err := log.Size(context.Background())
 		if err != nil {
@@ -125,7 +125,7 @@ func (r *runner) serveLedger(log engine.Log) error {
 	m.gauge("sukashi_ledger_published_entries", "Entries under the newest published checkpoint.", func() float64 { return float64(log.PublishedSize()) })
 
 	write := publish.Handler(publish.Config{Source: log, Log: log, Authorize: authorize, Restrict: restrict, EntriesPerSecond: l.EntriesPerSecond, Logger: r.log})
-	if err := r.listen("append", r.cfg.Listen, peers.Server(cert), m.count("append", write)); err != nil {
+	if err := r.listen("append", r.cfg.Listen, serveAs(peers, cert), m.count("append", write)); err != nil {
 		return err
 	}
 	mux := http.NewServeMux()

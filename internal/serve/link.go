@@ -217,17 +217,17 @@ func (r *runner) openGateway() error {
 	if err != nil {
 		return err
 	}
-	if name := cert.Leaf.Subject.CommonName; name != s.name {
-		return fmt.Errorf("the certificate of role %s must be of %s, not %s", r.cfg.Role, s.name, name)
+	if cert.name != s.name {
+		return fmt.Errorf("the certificate of role %s must be of %s, not %s", r.cfg.Role, s.name, cert.name)
 	}
-	toServer, toPeer := own.Client(cert, exchange), foreign.Client(cert, exchange)
+	toServer, toPeer := callAs(own, cert), callAs(foreign, cert)
 	h, err := roles.NewGateway(roles.GatewayConfig{Arrives: s.arrives, Leaves: s.leaves, Foreign: roles.Peer(foreign, s.foreign), Own: roles.Peer(own, s.own),
 		Server: s.server, ToServer: toServer, Inner: g.Server, ToPeer: toPeer, Outer: g.Peer, Logger: r.log})
 	if err != nil {
 		return err
 	}
 	r.closers = append(r.closers, func() error { toServer.CloseIdleConnections(); toPeer.CloseIdleConnections(); return nil })
-	m := newMetrics()
+	m := r.newMetrics()
 	ops := http.NewServeMux()
 	m.mount(ops, nil)
 	return errors.Join(

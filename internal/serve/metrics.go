@@ -2,8 +2,10 @@ package serve
 
 import (
 	"context"
+	"math"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -24,6 +26,19 @@ func newMetrics() *metrics {
 		seconds:  prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "sukashi_request_seconds", Help: "Time to answer.", Buckets: prometheus.ExponentialBuckets(0.0005, 4, 8)}, []string{"service"}),
 	}
 	m.reg.MustRegister(m.requests, m.seconds, collectors.NewGoCollector())
+	return m
+}
+
+// newMetrics has what every role has.
+func (r *runner) newMetrics() *metrics {
+	m := newMetrics()
+	m.gauge("sukashi_tls_seconds_left", "Seconds until the TLS certificate of this role that ends first is over; NaN: it has none.", func() float64 {
+		d, _, err := r.left(time.Now())
+		if err != nil {
+			return math.NaN()
+		}
+		return d.Seconds()
+	})
 	return m
 }
 

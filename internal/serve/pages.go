@@ -66,7 +66,7 @@ func (r *runner) openPages() error {
 	if err != nil {
 		return err
 	}
-	m := newMetrics()
+	m := r.newMetrics()
 	ops := http.NewServeMux()
 	m.mount(ops, nil)
 	return errors.Join(r.listen("metrics", r.cfg.Metrics, nil, ops), r.listen(r.cfg.Role, r.cfg.Listen, t, m.count(r.cfg.Role, h)))

@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/sukashi-project/sukashi/internal/say"
@@ -44,14 +45,25 @@ func Run(ctx context.Context, c *Config, o Options) error {
 		if o.Ready != nil {
 			o.Ready(c.Role, r.addresses)
 		}
-		select {
-		case <-ctx.Done():
-		case err = <-r.failed:
-		}
+		err = r.wait(ctx)
 	} else if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = nil // told to end while it waited, as a standby does
 	}
 	return errors.Join(err, r.close())
+}
+
+// wait returns when ctx ends or the role fails.
+func (r *runner) wait(ctx context.Context) error {
+	for again := time.NewTicker(12 * time.Hour); ; {
+		r.warnOfEnd(time.Now())
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-r.failed:
+			return err
+		case <-again.C:
+		}
+	}
 }
 
 // heapFloor is memory that a role asks for and never touches, so that it costs
@@ -68,6 +80,9 @@ type runner struct {
 	servers   []*http.Server
 	closers   []func() error // in the order they were opened
 	failed    chan error     // a listener that ended by itself
+
+	idMu       sync.Mutex // guards identities
+	identities []*identity
 }
 
 func (r *runner) open(ctx context.Context) error {
@@ -130,9 +145,9 @@ func (r *runner) listen(name, addr string, conf *tls.Config, h http.Handler) err
 	return nil
 }
 
-// certificate reads the server's certificate and key.
-func (r *runner) certificate() (tls.Certificate, error) {
-	return r.keyPair(r.cfg.TLS.Cert, r.cfg.TLS.Key)
+// certificate is the server's certificate and key.
+func (r *runner) certificate() (*identity, error) {
+	return r.identity(r.cfg.TLS.Cert, r.cfg.TLS.Key)
 }
 
 // keyPair reads a TLS certificate with its chain and its key.
@@ -147,7 +162,8 @@ func (r *runner) keyPair(certFile, keyFile string) (tls.Certificate, error) {
 	}
 	cert, err := tls.X509KeyPair(chain, key)
 	if err != nil {
-		return tls.Certificate{}, say.New("serve.keypair", "TLS の証明書と鍵が合いません: "+certFile, "The TLS certificate and its key don't fit: "+certFile)
+		return tls.Certificate{}, say.New("serve.keypair", "TLS の証明書と鍵が合いません: "+certFile, "The TLS certificate and its key don't fit: "+certFile).
+			Hint("更新の途中で止まったときは、sukashi tls renew をもう一度実行してください。", "After a renewal that was cut off, run sukashi tls renew again.")
 	}
 	return cert, nil
 }
@@ -167,7 +183,7 @@ func (r *runner) openWitness() error {
 	if err != nil {
 		return err
 	}
-	m := newMetrics()
+	m := r.newMetrics()
 	mux := http.NewServeMux()
 	mux.Handle("/", m.count("witness", s))
 	m.mount(mux, nil)
@@ -184,7 +200,9 @@ func (r *runner) forEveryone() (*tls.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{cert}}, nil
+	conf := &tls.Config{MinVersion: tls.VersionTLS13}
+	cert.server(conf)
+	return conf, nil
 }
 
 // edKey reads an Ed25519 key in PKCS #8. Its errors never show what was read.

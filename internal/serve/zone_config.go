@@ -44,7 +44,7 @@ const exchange = time.Minute
 
 // client makes the HTTP client of a connection into a network.
 func (r *runner) client(c Client, z zone.Zone) (*http.Client, error) {
-	cert, err := r.keyPair(c.Cert, c.Key)
+	cert, err := r.identity(c.Cert, c.Key)
 	if err != nil {
 		return nil, err
 	}
@@ -52,9 +52,23 @@ func (r *runner) client(c Client, z zone.Zone) (*http.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := zone.Peers{root}.Client(cert, exchange)
+	h := callAs(zone.Peers{root}, cert)
 	r.closers = append(r.closers, func() error { h.CloseIdleConnections(); return nil })
 	return h, nil
+}
+
+// callAs makes the client of servers of these networks.
+func callAs(peers zone.Peers, cert *identity) *http.Client {
+	h := peers.Client(tls.Certificate{}, exchange)
+	cert.client(h.Transport.(*http.Transport).TLSClientConfig)
+	return h
+}
+
+// serveAs is the server's side for clients of these networks.
+func serveAs(peers zone.Peers, cert *identity) *tls.Config {
+	conf := peers.Server(tls.Certificate{})
+	cert.server(conf)
+	return conf
 }
 
 // ledgerClient is the role's own connection to the log.
@@ -102,7 +116,7 @@ func (r *runner) own(z zone.Zone) (zone.Peers, *tls.Config, error) {
 		return nil, nil, err
 	}
 	peers := zone.Peers{root}
-	return peers, peers.Server(cert), nil
+	return peers, serveAs(peers, cert), nil
 }
 
 // Counts are the keys that sign the daily counts of what crossed the link.

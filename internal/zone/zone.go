@@ -115,10 +115,32 @@ func (r *Root) Issue(name string, now time.Time, rand io.Reader, hosts ...string
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("couldn't make a TLS key for %s: %w", name, err)
 	}
+	return r.issue(name, key, now, rand, dns, ips)
+}
+
+// Renew makes the next certificate of whom old is, for the same hosts and a year
+// from now, with a new key; old stays valid until its end. old must be of this
+// root.
+func (r *Root) Renew(old *x509.Certificate, now time.Time, rand io.Reader) (tls.Certificate, error) {
+	if err := old.CheckSignatureFrom(r.Cert); err != nil || old.IsCA {
+		return tls.Certificate{}, fmt.Errorf("the certificate of %s is not of zone %s's root", old.Subject.CommonName, r.Zone)
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("couldn't make a TLS key for %s: %w", old.Subject.CommonName, err)
+	}
+	return r.issue(old.Subject.CommonName, key, now, rand, old.DNSNames, old.IPAddresses)
+}
+
+func (r *Root) issue(name string, key *ecdsa.PrivateKey, now time.Time, rand io.Reader, dns []string, ips []net.IP) (tls.Certificate, error) {
+	end := now.Add(serverLife)
+	if r.Cert.NotAfter.Before(end) {
+		end = r.Cert.NotAfter
+	}
 	cert, err := sign(&x509.Certificate{
 		Subject:     pkix.Name{CommonName: name},
 		NotBefore:   now.Add(-backdate),
-		NotAfter:    now.Add(serverLife),
+		NotAfter:    end,
 		KeyUsage:    x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 		DNSNames:    dns,
@@ -263,14 +285,36 @@ func WritePEM(dir, name string, cert tls.Certificate) error {
 	if err != nil {
 		return fmt.Errorf("couldn't encode a TLS key: %w", err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, name+".key"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
+	if err := replace(filepath.Join(dir, name+".key"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
 		return err
 	}
 	var chain []byte
 	for _, c := range cert.Certificate {
 		chain = append(chain, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c})...)
 	}
-	return os.WriteFile(filepath.Join(dir, name+".pem"), chain, 0o644)
+	return replace(filepath.Join(dir, name+".pem"), chain, 0o644)
+}
+
+// replace writes a file whole: who reads it meanwhile sees the old or the new one.
+func replace(path string, b []byte, mode os.FileMode) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if err := errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()); err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return os.Rename(f.Name(), path)
+}
+
+// ReadCertificate reads the first certificate of a PEM file, such as WritePEM's.
+func ReadCertificate(path string) (*x509.Certificate, error) {
+	der, err := readPEM(path, "CERTIFICATE")
+	if err != nil {
+		return nil, err
+	}
+	return x509.ParseCertificate(der)
 }
 
 func readPEM(path, kind string) ([]byte, error) {

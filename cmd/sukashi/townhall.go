@@ -18,8 +18,10 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/mod/sumdb/note"
 
+	"github.com/sukashi-project/sukashi/ca/ceremony"
 	"github.com/sukashi-project/sukashi/internal/attr"
 	"github.com/sukashi-project/sukashi/internal/people"
+	"github.com/sukashi-project/sukashi/internal/roles"
 	"github.com/sukashi-project/sukashi/internal/say"
 	"github.com/sukashi-project/sukashi/internal/world"
 	"github.com/sukashi-project/sukashi/internal/zone"
@@ -106,7 +108,7 @@ const importBatch = 1000
 
 // newImport takes residents over into a register whose server is not running.
 func newImport(a *app) *cobra.Command {
-	var dir string
+	var dir, postgres string
 	cmd := &cobra.Command{Use: "import --dir DIR FILE", Short: "住民票の記録を引き継ぐ(サーバーの停止中に) / take residents over, while the server is stopped", Args: cobra.ExactArgs(1),
 		Long: a.text("FILE は一行に一人の JSON です: {\"code\":…,\"municipality\":…,\"attr\":{…}}。", "FILE has one resident a line, as JSON: {\"code\":…,\"municipality\":…,\"attr\":{…}}."),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
@@ -115,7 +117,13 @@ func newImport(a *app) *cobra.Command {
 				return say.New("juki.import", "住民のファイルを読めません: "+args[0], "The residents can't be read: "+args[0]).Because(err)
 			}
 			defer f.Close()
-			o, err := juki.Open(juki.Config{Dir: dir, Now: time.Now})
+			url := []byte{}
+			if postgres != "" {
+				if url, err = ceremony.Secret(postgres); err != nil {
+					return err
+				}
+			}
+			o, err := roles.OpenOffice(cmd.Context(), dir, strings.TrimSpace(string(url)))
 			if err != nil {
 				return err
 			}
@@ -127,6 +135,7 @@ func newImport(a *app) *cobra.Command {
 			return err
 		}}
 	cmd.Flags().StringVar(&dir, "dir", "", "住基側のフォルダー / the register side's folder")
+	cmd.Flags().StringVar(&postgres, "postgres", "", "本人確認情報データベースの接続文字列のファイル / file with the connection string of the identity information database")
 	_ = cmd.MarkFlagRequired("dir")
 	return cmd
 }

@@ -39,6 +39,9 @@ var questions = []question{
 	{"revoked, another town's list", false, "bad", []string{"nagano"}},
 	{"revoked in the base, base and delta", false, "bad", []string{"base", "delta"}},
 	{"revoked in the delta, base and delta", false, "late", []string{"base", "delta"}},
+	{"in force, base and delta", true, "good", []string{"base", "delta"}},
+	{"revoked in the delta, its town's base and delta", false, "late", []string{"townbase", "towndelta"}},
+	{"in force, newer list and an old delta", true, "good", []string{"newer", "delta"}},
 	{"in force, OCSP", true, "good", nil},
 	{"revoked, OCSP", false, "bad", nil},
 	{"never issued, OCSP", false, "unissued", nil},
@@ -50,8 +53,8 @@ var questions = []question{
 var wrong = map[string][]int{
 	"GnuTLS":        {3, 6, 7, 8},
 	"NSS":           {3, 4, 9},
-	"JDK":           {9},
-	"Bouncy Castle": {9},
+	"JDK":           {9, 11},
+	"Bouncy Castle": {9, 11},
 }
 
 // verdict is one cell.
@@ -88,10 +91,19 @@ func matrixWorld(t *testing.T) *world {
 	first, err := w.lists(true).Build(Full, w.now)
 	w.check(err)
 	w.publish("base", first)
+	town, err := w.lists(true).Build("202029", w.now)
+	w.check(err)
+	w.publish("townbase", town)
 	w.revoke(late, entry.GroundKeyLeak)
 	delta, err := w.lists(true).BuildDelta(Full, w.now, Base{first.Number, first.Covers})
 	w.check(err)
 	w.publish("delta", delta)
+	townDelta, err := w.lists(true).BuildDelta("202029", w.now, Base{town.Number, town.Covers})
+	w.check(err)
+	w.publish("towndelta", townDelta)
+	newer, err := w.lists(true).Build(Full, w.now)
+	w.check(err)
+	w.publish("newer", newer)
 	w.pem("unissued", "CERTIFICATE", unissued(w))
 	r := w.responder()
 	for _, leaf := range []string{"good", "bad"} {

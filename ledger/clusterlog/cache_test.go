@@ -105,8 +105,18 @@ func TestPace(t *testing.T) {
 	if d := p.next(0, false); d != 0 {
 		t.Errorf("the first question ever waits %v", d)
 	}
+	// batch asks as the log does, of a signer that takes as long.
+	batch := func(signer time.Duration) (since time.Duration) {
+		for asked := false; ; asked = true {
+			wait := p.next(since, asked)
+			if since += max(wait, minPace/2); since >= signer {
+				p.done(since, wait, asked)
+				return since
+			}
+		}
+	}
 	for range 40 {
-		p.took(200 * time.Millisecond)
+		batch(200 * time.Millisecond)
 	}
 	if d := p.next(10*time.Millisecond, false); d < 100*time.Millisecond || d > 150*time.Millisecond {
 		t.Errorf("the first question comes after %v", d)
@@ -118,7 +128,12 @@ func TestPace(t *testing.T) {
 		t.Errorf("asked again after %v", d)
 	}
 	for range 40 {
-		p.took(0)
+		batch(5 * time.Millisecond)
+	}
+	for range 8 {
+		if d := batch(5 * time.Millisecond); d > 8*time.Millisecond {
+			t.Errorf("a signer that was slow before is waited for %v instead of 5 ms", d)
+		}
 	}
 	if d := p.next(time.Second, true); d != minPace {
 		t.Errorf("asked again after %v", d)

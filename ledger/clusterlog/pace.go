@@ -28,7 +28,15 @@ func (p *pace) next(since time.Duration, asked bool) time.Duration {
 	return min(max(p.usual/8, minPace), maxPace)
 }
 
-// took learns from a batch whose root was waited for.
-func (p *pace) took(d time.Duration) {
-	p.usual += (d - p.usual) / 4
+// done learns from a batch whose root was there since it was added, at the first
+// question, which came after wait, or at a later one. At the first, the root may
+// have been there for long: the next question comes sooner, or one slow batch
+// would slow down all after it.
+func (p *pace) done(since, wait time.Duration, asked bool) {
+	switch {
+	case asked:
+		p.usual += (since - p.usual) / 4
+	case wait > 0:
+		p.usual -= p.usual / 4
+	}
 }

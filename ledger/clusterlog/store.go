@@ -153,7 +153,8 @@ func (s *store) judge(results []*trillian.QueuedLogLeaf, want int, uncertain boo
 func (s *store) integrated(size uint64, added time.Time) error {
 	warned := added
 	for try, asked := 0, false; s.verified.Size < size; asked = true {
-		if err := s.sleep(s.pace.next(time.Since(added), asked)); err != nil {
+		wait := s.pace.next(time.Since(added), asked)
+		if err := s.sleep(wait); err != nil {
 			return s.giveUp(err)
 		}
 		root, err := s.root(s.ctx)
@@ -170,8 +171,8 @@ func (s *store) integrated(size uint64, added time.Time) error {
 		if err := s.verify(root); err != nil {
 			return s.giveUp(err)
 		}
-		if s.verified.Size >= size && asked {
-			s.pace.took(time.Since(added))
+		if s.verified.Size >= size {
+			s.pace.done(time.Since(added), wait, asked)
 		}
 		if time.Since(warned) > 10*time.Second {
 			s.logger.Warn("the signer doesn't integrate", "size", root.Size, "waiting", size)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sukashi-project/sukashi/internal/kv"
 	"github.com/sukashi-project/sukashi/internal/say"
 	"github.com/sukashi-project/sukashi/ledger/proof"
 	"github.com/sukashi-project/sukashi/ledger/publish"
@@ -86,19 +87,25 @@ func logPolicy(path string) (*proof.Policy, error) {
 }
 
 // writePair leaves a proof and its entry side by side, as sukashi verify finds
-// them.
+// them, and on disk: who has read of an index relies on its receipt.
 func writePair(dir string, r *proof.Receipt, entryBytes []byte) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := kv.MakeDir(kv.Disk(), dir); err != nil {
 		return err
 	}
 	name := filepath.Join(dir, strconv.FormatUint(r.Index, 10))
-	if err := os.WriteFile(name+".tlog-proof", r.Marshal(), 0o644); err != nil {
-		return err
+	files := map[string][]byte{name + ".tlog-proof": r.Marshal()}
+	if entryBytes != nil {
+		files[name+".json"] = entryBytes
 	}
-	if entryBytes == nil {
-		return nil
+	for path, b := range files {
+		if err := writeWhole(path, b); err != nil {
+			return err
+		}
+		if err := os.Chmod(path, 0o644); err != nil { // to be handed on
+			return err
+		}
 	}
-	return os.WriteFile(name+".json", entryBytes, 0o644)
+	return kv.SyncDir(kv.Disk(), dir)
 }
 
 func newLedgerProof(a *app) *cobra.Command {

@@ -62,13 +62,14 @@ type offline struct {
 	args  []string
 	done  bool      // the traced run said that all is done
 	ended time.Time // when it was over
+	out   string    // what it said
 	holds func(s *sandbox, c *offline) error
 }
 
 // run implements act.
 func (c *offline) run(s *sandbox) (err error) {
 	c.done, err = s.traced(c.args...)
-	c.ended = time.Now()
+	c.ended, c.out = time.Now(), s.outs.String()
 	return err
 }
 
@@ -97,7 +98,7 @@ func at(store, head, keys string) []string {
 // between its end and saying so.
 func (c *offline) again(s *sandbox, over string) (out string, err error) {
 	if c.done {
-		return s.outs.String(), nil
+		return c.out, nil
 	}
 	before := s.later.Len()
 	out, code, err := s.again(c.args...)

@@ -13,7 +13,9 @@
 //	der, err := profile.Assemble(tbs, issuer.Alg, signature)
 //
 // House lints (Lint, LintCRL, LintOCSP) are one small function per clause and
-// run on bytes, not on the values that the bytes were built from.
+// run on bytes, not on the values that the bytes were built from. Certificates
+// are read for them by a reader of their own (read.go) that takes only what this
+// CA writes; a test holds it to refusing whatever crypto/x509 refuses.
 //
 // The package never puts a name into a subject DN, never writes a policy OID of
 // the production service, and never does I/O.

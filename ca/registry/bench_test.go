@@ -17,8 +17,9 @@ func BenchmarkIssue(b *testing.B) {
 	registrytest.Bench(b, r)
 }
 
-// BenchmarkBare is the limit beside it: two synced and two relaxed writes of the
-// same size to the embedded store, without sealing and without an index.
+// BenchmarkBare is the limit beside it: two synced and two relaxed writes to the
+// embedded store, of 2,500 and 500 bytes (more than a record's), without sealing
+// and without an index.
 func BenchmarkBare(b *testing.B) {
 	s, err := kv.Open(b.TempDir(), kv.Options{})
 	must(b, err)

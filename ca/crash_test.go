@@ -234,7 +234,8 @@ func (p *power) steadily(do func()) {
 	p.cut.mu.Unlock()
 }
 
-// day is one day of a CA: two issuances, the list, a notice, a request, lists.
+// day is one day of a CA: two issuances, the list of holders, a notice, a request,
+// a delta, an erasure, lists.
 func (p *power) day(i int) (got [2]*Certificate) {
 	p.t.Helper()
 	p.clock.add(24 * time.Hour)
@@ -266,6 +267,11 @@ func (p *power) day(i int) (got [2]*Certificate) {
 		if codes(err) == "R205" {
 			return nil // done before the cut
 		}
+		return err
+	})
+	p.clock.add(2 * deltaWait)
+	p.until("deltas", func() error {
+		_, err := p.ca.PublishDeltas(ctx)
 		return err
 	})
 	p.until("erasure", func() error {
@@ -352,6 +358,15 @@ func cutWorld(t *testing.T, first, days, runs int) int {
 		}
 	}
 	p.check()
+	deltas := 0
+	for _, e := range p.entries() {
+		if b, ok := e.Body.(*entry.CRLPublished); ok && b.Base != nil {
+			deltas++
+		}
+	}
+	if deltas < days {
+		t.Errorf("%d delta lists in %d days", deltas, days)
+	}
 	for o, der := range held {
 		rec, err := p.reg.Get(o)
 		must(t, err)

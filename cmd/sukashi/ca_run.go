@@ -20,10 +20,10 @@ import (
 	"github.com/sukashi-project/sukashi/internal/roles"
 	"github.com/sukashi-project/sukashi/internal/say"
 	"github.com/sukashi-project/sukashi/ledger"
+	"github.com/sukashi-project/sukashi/ledger/engine"
 	"github.com/sukashi-project/sukashi/ledger/entry"
 	"github.com/sukashi-project/sukashi/ledger/logkey"
 	"github.com/sukashi-project/sukashi/ledger/publish"
-	"github.com/sukashi-project/sukashi/ledger/trillianlog"
 )
 
 // room is an open ceremony: log, keys, configuration.
@@ -82,7 +82,7 @@ func (r *room) openLog(ctx context.Context) error {
 	if key.VKey() != l.VKey {
 		return say.New("ca.log-key", "ログの鍵が、設定の vkey と違います。", "The log's key is not the configuration's vkey.")
 	}
-	e, err := trillianlog.Open(ctx, trillianlog.Config{Dir: l.Store, HeadDir: l.Head, Origin: key.Name(), Signer: key, VKey: l.VKey, Now: time.Now})
+	e, err := engine.Open(ctx, engine.Config{Place: engine.Place{Dir: l.Store, HeadDir: l.Head}, Origin: key.Name(), Signer: key, VKey: l.VKey, Now: time.Now})
 	if err != nil {
 		return err
 	}

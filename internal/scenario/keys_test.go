@@ -19,6 +19,7 @@ import (
 	"github.com/sukashi-project/sukashi/ca/keystore"
 	"github.com/sukashi-project/sukashi/internal/jtext"
 	"github.com/sukashi-project/sukashi/internal/people"
+	"github.com/sukashi-project/sukashi/internal/world"
 	"github.com/sukashi-project/sukashi/juki/match"
 	"github.com/sukashi-project/sukashi/juki/register"
 	"github.com/sukashi-project/sukashi/ledger"
@@ -341,7 +342,7 @@ func fork(v *town) {
 	signer, err := note.NewSigner(strings.TrimSpace(string(skey)))
 	must(v.t, err)
 	other, err := trillianlog.Open(ctx, trillianlog.Config{Dir: filepath.Join(dir, "store"), HeadDir: filepath.Join(dir, "head"),
-		Origin: v.w.Ledger.Engine.Origin(), Signer: signer, VKey: v.w.Ledger.VKey, Now: v.clock.Now})
+		Origin: world.Origin, Signer: signer, VKey: v.w.Ledger.VKey, Now: v.clock.Now})
 	must(v.t, err)
 	defer other.Close()
 

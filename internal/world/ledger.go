@@ -13,10 +13,10 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/sukashi-project/sukashi/internal/zone"
+	"github.com/sukashi-project/sukashi/ledger/engine"
 	"github.com/sukashi-project/sukashi/ledger/entry"
 	"github.com/sukashi-project/sukashi/ledger/proof"
 	"github.com/sukashi-project/sukashi/ledger/publish"
-	"github.com/sukashi-project/sukashi/ledger/trillianlog"
 	"github.com/sukashi-project/sukashi/ledger/witness"
 )
 
@@ -30,7 +30,7 @@ const quorum = 2
 
 // LedgerNode is the log with its engine, witnesses and servers.
 type LedgerNode struct {
-	Engine *trillianlog.Engine
+	Engine engine.Log
 	VKey   string
 	// Policy is whom outsiders believe (witness.policy); PolicyText its file.
 	Policy     *proof.Policy
@@ -81,7 +81,7 @@ func (w *World) openLedger(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("couldn't set up the witness client: %w", err)
 	}
-	n.Engine, err = trillianlog.Open(ctx, trillianlog.Config{Dir: filepath.Join(w.Dirs.Ledger, "store"), HeadDir: w.Dirs.Head, Origin: Origin,
+	n.Engine, err = engine.Open(ctx, engine.Config{Place: engine.Place{Dir: filepath.Join(w.Dirs.Ledger, "store"), HeadDir: w.Dirs.Head}, Origin: Origin,
 		Signer: signer, VKey: vkey, Now: w.Now, Cosign: client.Cosign, CheckHead: client.CheckHead, Logger: w.Logger})
 	if err != nil {
 		return err

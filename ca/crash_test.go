@@ -166,6 +166,8 @@ func (p *power) reboot() error {
 	p.reg.Close()
 	p.engine.Close()
 	p.ca, p.reg = nil, nil
+	p.ends = p.ends[:0] // what is closed isn't kept: each reboot has a copy of all files
+	clear(p.ends[:cap(p.ends)])
 	p.cut = &cut{}
 	p.mount()
 	p.openLog()

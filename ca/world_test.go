@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -92,11 +93,12 @@ type world struct {
 	regDir  string
 	regRand io.Reader
 
-	fickle     bool         // the key never makes the same signature twice
-	stateDir   string       // Config.StateDir
-	logger     *slog.Logger // Config.Logger
-	generation int          // 0 and 1: the first
-	earlier    []Generation // before the issuing one, newest first
+	ends       []func() error // what is open, closed when the test ends
+	fickle     bool           // the key never makes the same signature twice
+	stateDir   string         // Config.StateDir
+	logger     *slog.Logger   // Config.Logger
+	generation int            // 0 and 1: the first
+	earlier    []Generation   // before the issuing one, newest first
 }
 
 type worldOptions struct {
@@ -174,11 +176,23 @@ func (w *world) save(skey, vkey string) {
 	must(w.t, os.WriteFile(filepath.Join(w.dir, "issuer.der"), w.issuer, 0o600))
 }
 
+// atEnd closes something when the test ends, in the order of Cleanup.
+func (w *world) atEnd(end func() error) {
+	if w.ends == nil {
+		w.t.Cleanup(func() {
+			for _, end := range slices.Backward(w.ends) {
+				end()
+			}
+		})
+	}
+	w.ends = append(w.ends, end)
+}
+
 func (w *world) openLog() {
 	w.t.Helper()
 	e, err := trillianlog.Open(ctx, w.logConf)
 	must(w.t, err)
-	w.t.Cleanup(func() { e.Close() })
+	w.atEnd(e.Close)
 	w.engine, w.log = e, e
 }
 
@@ -224,13 +238,11 @@ func (w *world) tryOpen() error {
 		if w.reg, err = registry.Open(w.regDir, conf); err != nil {
 			return err
 		}
-		reg := w.reg
-		w.t.Cleanup(func() { reg.Close() })
+		w.atEnd(w.reg.Close)
 	}
 	w.ca, err = Open(ctx, w.config())
 	if err == nil {
-		a := w.ca
-		w.t.Cleanup(func() { a.Close() })
+		w.atEnd(w.ca.Close)
 	}
 	return err
 }

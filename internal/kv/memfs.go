@@ -2,8 +2,10 @@ package kv
 
 import (
 	"errors"
+	"io"
 	"math/rand/v2"
 	"os"
+	"sync"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -24,8 +26,15 @@ func Disk() FS { return vfs.Default }
 // Crash returns a copy of fs as a power cut would leave it: all that was
 // synced and about keep percent of what was not, chosen by seed.
 func Crash(fs *MemFS, keep int, seed uint64) *MemFS {
+	cloning.Lock()
+	defer cloning.Unlock()
 	return fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: keep, RNG: rand.New(rand.NewPCG(seed, uint64(keep)))})
 }
+
+// cloning is held while a copy is made, and for reading while a directory is
+// locked: MemFS.Lock takes MemFS's own lock for reading twice, and waits for ever
+// when a copy is asked for in between.
+var cloning sync.RWMutex
 
 // ErrSkip, returned by a hook of Wrap, leaves the operation out and reports
 // success: a disk that lies.
@@ -64,6 +73,12 @@ func (w *wrapped) file(f vfs.File, err error) (vfs.File, error) {
 }
 
 // Create implements vfs.FS.
+func (w *wrapped) Lock(name string) (io.Closer, error) {
+	cloning.RLock()
+	defer cloning.RUnlock()
+	return w.FS.Lock(name)
+}
+
 func (w *wrapped) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
 	if err := w.before("create"); err != nil {
 		return nil, err

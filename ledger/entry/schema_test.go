@@ -87,6 +87,7 @@ var beyondSchema = []string{
 	"must end after it starts",     // of a test's window
 	"received or refused",          // of counts
 	"more holders struck off",      // of counts
+	"number of an earlier list",    // of a delta's base
 	"larger than 65535",            // the whole entry
 }
 

@@ -75,7 +75,7 @@ func reopenPostgres(t *testing.T, url string) {
 // killedPostgres: the server is killed after a change was taken in, and has it
 // after it started again.
 func killedPostgres(t *testing.T) {
-	pg := servers.OwnPostgres(t, servers.PGOptions{})
+	pg := servers.OwnPostgres(t, servers.PGOptions{Durable: true})
 	s, err := pgstore.Open(context.Background(), pg.URL(t, "identity"))
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,6 @@
 // Package schema holds what a log adds to the database of Trillian's programs:
 // statements to load after Trillian's own schema. The programs stay as they are
-// and serve a pre-ordered log at a third of the cost. A log works on
+// and serve a pre-ordered log at half the cost. A log works on
 // Trillian's schema alone, too.
 package schema
 

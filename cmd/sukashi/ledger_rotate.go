@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -161,13 +162,14 @@ func tokenOf(members map[string]string) (logkey.OnToken, error) {
 // printKeys prints a log's keys as a trust policy without witnesses, which is
 // also what --keys takes.
 func printKeys(cmd *cobra.Command, keys []proof.LogKey) error {
-	w := cmd.OutOrStdout()
+	var text strings.Builder
 	for _, k := range keys {
-		fmt.Fprintln(w, "log "+k.VKey)
+		fmt.Fprintln(&text, "log "+k.VKey)
 		if k.Until > 0 {
-			fmt.Fprintln(w, proof.UntilLine(k.VKey, k.Until))
+			fmt.Fprintln(&text, proof.UntilLine(k.VKey, k.Until))
 		}
 	}
-	_, err := fmt.Fprintln(w, "quorum none")
+	text.WriteString("quorum none\n")
+	_, err := io.WriteString(cmd.OutOrStdout(), text.String()) // at once: a policy that lacks a line is another one
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -32,11 +33,13 @@ func newServe(a *app) *cobra.Command {
 			}
 			return serve.Run(cmd.Context(), c, serve.Options{
 				Logger: slog.New(slog.NewJSONHandler(os.Stderr, nil)),
-				Ready: func(role string, addresses map[string]string) {
+				Ready: func(role string, addresses map[string]string) error {
+					var text strings.Builder
 					for _, name := range slices.Sorted(maps.Keys(addresses)) {
-						fmt.Fprintf(cmd.OutOrStdout(), "%s %s %s\n", role, name, addresses[name])
+						fmt.Fprintf(&text, "%s %s %s\n", role, name, addresses[name])
 					}
-					fmt.Fprintln(cmd.OutOrStdout(), a.text("準備ができました。", "ready"))
+					_, err := fmt.Fprintln(cmd.OutOrStdout(), text.String()+a.text("準備ができました。", "ready"))
+					return err
 				},
 			})
 		},

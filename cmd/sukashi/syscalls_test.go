@@ -85,7 +85,7 @@ func TestEverySystemCall(t *testing.T) {
 	}
 	x := stracetest.New(t)
 	program := realProgram(t)
-	budget, most := 40*time.Second, 300
+	budget, most := 40*time.Second, 200
 	if os.Getenv("SUKASHI_STRACE_ALL") != "" {
 		budget, most = 10*time.Hour, math.MaxInt
 	}

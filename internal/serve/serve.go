@@ -24,8 +24,9 @@ import (
 // Options are what a configuration does not say.
 type Options struct {
 	Logger *slog.Logger // operators' log; no personal data reaches it
-	// Ready is told, once every listener is open, the role and its addresses.
-	Ready func(role string, addresses map[string]string)
+	// Ready is told, once every listener is open, the role and its addresses. Its
+	// error ends the role: somebody waits for the word.
+	Ready func(role string, addresses map[string]string) error
 }
 
 // shutdown is how long requests under way get when the role ends.
@@ -43,9 +44,11 @@ func Run(ctx context.Context, c *Config, o Options) error {
 	err := r.open(ctx)
 	if err == nil {
 		if o.Ready != nil {
-			o.Ready(c.Role, r.addresses)
+			err = o.Ready(c.Role, r.addresses)
 		}
-		err = r.wait(ctx)
+		if err == nil {
+			err = r.wait(ctx)
+		}
 	} else if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = nil // told to end while it waited, as a standby does
 	}

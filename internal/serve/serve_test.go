@@ -76,7 +76,7 @@ func (s *site) start(name, text string) (addresses map[string]string, stop func(
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, ended := make(chan map[string]string, 1), make(chan error, 1)
 	go func() {
-		ended <- Run(ctx, c, Options{Ready: func(_ string, a map[string]string) { ready <- a }})
+		ended <- Run(ctx, c, Options{Ready: func(_ string, a map[string]string) error { ready <- a; return nil }})
 	}()
 	select {
 	case a := <-ready:

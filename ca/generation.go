@@ -279,9 +279,9 @@ func (a *Authority) RevokeLeaked(ctx context.Context, key entry.Digest, operator
 }
 
 func (a *Authority) revokeUnder(ctx context.Context, key entry.Digest, operators [2]string) (total int, err error) {
-	a.issueMu.Lock() // nothing is announced meanwhile
+	a.issueMu.Lock() // nothing is decided on meanwhile
 	defer a.issueMu.Unlock()
-	a.flight.Wait() // and what was announced has its end
+	a.flight.Wait() // and what was begun has its end
 	a.revMu.Lock()
 	defer a.revMu.Unlock()
 	if err := a.Follow(ctx); err != nil {

@@ -76,9 +76,9 @@ type strike struct {
 // something, under strace, lets the N-th call of a system call fail, once or
 // from then on, or kills the program there, and looks at what it left: fsck finds
 // nothing, everything that was acknowledged is there, the next start is clean and
-// the work goes on. A usual run takes a sample, always the same one so that its
-// outcome says something about a change; SUKASHI_STRACE_SEED takes another one,
-// SUKASHI_STRACE_ALL=1 all.
+// the work goes on. A usual run takes a sample, drawn with the same seed each time
+// from a plan that varies a little with the program's threads;
+// SUKASHI_STRACE_SEED is another seed, SUKASHI_STRACE_ALL=1 takes all.
 func TestEverySystemCall(t *testing.T) {
 	if testing.Short() {
 		t.Skip("skipped with -short: runs the program some hundred times")

@@ -55,6 +55,19 @@ func newTLSRoot(a *app) *cobra.Command {
 		}}
 }
 
+// rootIn reads the root of a zone from its directory.
+func rootIn(name, dir string) (*zone.Root, error) {
+	z, err := zoneOf(name)
+	if err != nil {
+		return nil, err
+	}
+	root, err := zone.Load(z, dir)
+	if err != nil {
+		return nil, say.New("tls.root", "根を読めません: "+dir, "The root can't be read: "+dir).Because(err)
+	}
+	return root, nil
+}
+
 func newTLSIssue(a *app) *cobra.Command {
 	var hosts []string
 	cmd := &cobra.Command{Use: "issue ZONE DIR NAME OUT", Short: "根 DIR のもとで NAME の証明書を作る / make NAME's certificate under the root in DIR: OUT/NAME.pem, OUT/NAME.key",
@@ -62,13 +75,9 @@ func newTLSIssue(a *app) *cobra.Command {
 			"For servers as well as for those who call them (terminals, officers). Without --host it is valid on this machine only (127.0.0.1)."),
 		Args: cobra.ExactArgs(4),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			z, err := zoneOf(args[0])
+			root, err := rootIn(args[0], args[1])
 			if err != nil {
 				return err
-			}
-			root, err := zone.Load(z, args[1])
-			if err != nil {
-				return say.New("tls.root", "根を読めません: "+args[1], "The root can't be read: "+args[1]).Because(err)
 			}
 			path := filepath.Join(args[3], args[2]+".pem")
 			if _, err := os.Stat(path); args[2] != filepath.Base(args[2]) || !errors.Is(err, fs.ErrNotExist) {
@@ -97,13 +106,9 @@ func newTLSRenew(a *app) *cobra.Command {
 			"Name and addresses stay the same. The certificate before stays valid until its end. A running server uses the new one without a restart. Cut off in between, run it again."),
 		Args: cobra.ExactArgs(4),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			z, err := zoneOf(args[0])
+			root, err := rootIn(args[0], args[1])
 			if err != nil {
 				return err
-			}
-			root, err := zone.Load(z, args[1])
-			if err != nil {
-				return say.New("tls.root", "根を読めません: "+args[1], "The root can't be read: "+args[1]).Because(err)
 			}
 			path := filepath.Join(args[3], args[2]+".pem")
 			old, err := zone.ReadCertificate(path)

@@ -15,7 +15,7 @@ import (
 const creating = "sukashi-creating"
 
 // openLocked opens the store with the directory's lock held throughout.
-func openLocked(dir string, po *pebble.Options, f *flushes) (*pebble.DB, error) {
+func openLocked(dir string, po *pebble.Options, o *opening) (*pebble.DB, error) {
 	lock, err := pebble.LockDirectory(dir, po.FS)
 	if err != nil {
 		return nil, err
@@ -29,7 +29,7 @@ func openLocked(dir string, po *pebble.Options, f *flushes) (*pebble.DB, error) 
 	if err != nil {
 		return nil, err
 	}
-	db, err := f.open(dir, po)
+	db, err := o.open(dir, po)
 	if err != nil || !isNew {
 		return db, err
 	}

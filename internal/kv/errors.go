@@ -76,7 +76,10 @@ func (h hidden) Unwrap() error { return h.err }
 // logger sends what Pebble has to say to slog, without arguments: they may
 // quote keys. What is left are the wording and, for a failed system call, its
 // name for the failure.
-type logger struct{ l *slog.Logger }
+type logger struct {
+	l       *slog.Logger
+	opening *opening // nil: a store that is only read
+}
 
 // Infof says nothing: Pebble tells about every file.
 func (l logger) Infof(string, ...any) {}
@@ -87,9 +90,12 @@ func (l logger) Errorf(format string, args ...any) { _, _ = l.log(format, args) 
 // Fatalf is called when going on would lose data (a failed write of the log
 // file). The store must not be used any more, and no library may end the
 // process, so it panics; nothing unacknowledged can become acknowledged. While
-// a store is being opened, the panic becomes Open's error.
+// a store is being opened, it becomes Open's error.
 func (l logger) Fatalf(format string, args ...any) {
 	text, cause := l.log(format, args)
+	if l.opening != nil {
+		l.opening.giveUp(fatal{text, cause})
+	}
 	panic(fatal{"kv: the store can't go on: " + text, cause})
 }
 

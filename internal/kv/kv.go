@@ -83,6 +83,7 @@ func Open(dir string, o Options) (*Store, error) {
 	}
 	cache := pebble.NewCache(o.CacheBytes)
 	defer cache.Unref()
+	log := logger{l: o.Logger}
 	po := &pebble.Options{
 		FS:                          ordered{o.FS},
 		Merger:                      pebble.DefaultMerger, // Batch.Append puts values one behind the other
@@ -91,8 +92,8 @@ func Open(dir string, o Options) (*Store, error) {
 		FormatMajorVersion:          pebble.FormatNewest, // the default is the oldest and has no sync marks in its log
 		MemTableSize:                o.MemTable,
 		MemTableStopWritesThreshold: 4,
-		Logger:                      logger{o.Logger},
-		EventListener:               &pebble.EventListener{DataCorruption: logger{o.Logger}.corrupted},
+		Logger:                      log,
+		EventListener:               &pebble.EventListener{DataCorruption: log.corrupted},
 		ErrorIfNotExists:            o.ReadOnly,
 	}
 	for i := range po.Levels {
@@ -104,7 +105,7 @@ func Open(dir string, o Options) (*Store, error) {
 		}
 		po.Levels[i].BlockSize = o.BlockBytes
 	}
-	db, err := openLocked(dir, po, &flushes{hope: make(chan error, 1), log: logger{o.Logger}})
+	db, err := openLocked(dir, po, newOpening(log))
 	if err != nil {
 		return nil, explain(dir, err)
 	}

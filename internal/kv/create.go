@@ -48,7 +48,7 @@ func openDB(dir string, po *pebble.Options) (db *pebble.DB, err error) {
 		case nil:
 		case runtime.Error:
 			panic(f)
-		case error: // fatal, or a marker's that was not brought to disk
+		case error: // fatal for a store that is only read, or what opening did not meet before
 			err = f
 		default:
 			panic(f)

@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
+	encasn1 "encoding/asn1"
 	"encoding/hex"
 	"path/filepath"
 	"sync"
@@ -64,13 +65,36 @@ func tbsCertificate(serial uint64, spki []byte) []byte {
 	return b.BytesOrPanic()
 }
 
-func tbsList(n int64) []byte {
+// tbsList is the least that has the form of a list: base 0 is a complete one,
+// entries is the size of what stands between head and extensions.
+func tbsList(number, base uint64, entries int) []byte {
 	var b cryptobyte.Builder
+	ext := func(b *cryptobyte.Builder, id encasn1.ObjectIdentifier, n uint64) {
+		b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddASN1ObjectIdentifier(id)
+			b.AddASN1Boolean(true)
+			b.AddASN1(asn1.OCTET_STRING, func(b *cryptobyte.Builder) { b.AddASN1Uint64(n) })
+		})
+	}
 	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddASN1Int64(1)
 		b.AddASN1(asn1.SEQUENCE, func(*cryptobyte.Builder) {})
 		b.AddASN1(asn1.SEQUENCE, func(*cryptobyte.Builder) {})
-		b.AddASN1UTCTime(noon.Add(time.Duration(n) * time.Second))
+		b.AddASN1UTCTime(noon)
+		if number%2 == 1 {
+			b.AddASN1GeneralizedTime(noon.AddDate(30, 0, 0))
+		}
+		if entries > 0 {
+			b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) { b.AddBytes(make([]byte, entries)) })
+		}
+		b.AddASN1(asn1.Tag(0).ContextSpecific().Constructed(), func(b *cryptobyte.Builder) {
+			b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+				if base != 0 {
+					ext(b, oidDelta, base)
+				}
+				ext(b, oidCRLNumber, number)
+			})
+		})
 	})
 	return b.BytesOrPanic()
 }

@@ -2,6 +2,7 @@ package keystore
 
 import (
 	"bytes"
+	encasn1 "encoding/asn1"
 	"encoding/hex"
 
 	"github.com/sukashi-project/sukashi/ledger/entry"
@@ -39,8 +40,15 @@ func checkForm(body entry.Body, m measured) error {
 			return refuse("the certificate's serial or key is not the announced one")
 		}
 	case *entry.CRLPublished:
-		if !crlForm(m) {
+		number, base, ok := crlForm(m)
+		if !ok {
 			return refuse("a crl.published announces something that is not a revocation list")
+		}
+		if number != b.Number {
+			return refuse("the list's number is not the announced one")
+		}
+		if base != deref(b.Base) {
+			return refuse("the list builds on another list than announced")
 		}
 	}
 	return nil
@@ -68,34 +76,116 @@ func certificateForm(m measured) (serial, spki []byte, ok bool) {
 	return n, key, true
 }
 
-// crlForm reports whether the bytes are one SEQUENCE that starts like a version
-// 2 TBSCertList (RFC 5280 5.1): no [0] in front, so that it can't be read as a
-// version 3 certificate.
-func crlForm(m measured) bool {
+// crlForm reads cRLNumber and the delta's BaseCRLNumber (0: a complete list) of
+// a version 2 TBSCertList (RFC 5280 5.1, 5.2.3, 5.2.4): no [0] in front, so that
+// it can't be read as a version 3 certificate. The entries, which may be many
+// millions of bytes, are stepped over; the extensions are the last thing in it.
+func crlForm(m measured) (number, base uint64, ok bool) {
 	body, ok := openSequence(m)
 	var version int64
-	return ok && body.ReadASN1Integer(&version) && version == 1 &&
-		body.SkipASN1(asn1.SEQUENCE) && body.SkipASN1(asn1.SEQUENCE) &&
-		(body.PeekASN1Tag(asn1.UTCTime) || body.PeekASN1Tag(asn1.GeneralizedTime))
+	if !ok || !body.ReadASN1Integer(&version) || version != 1 ||
+		!body.SkipASN1(asn1.SEQUENCE) || !body.SkipASN1(asn1.SEQUENCE) || !skipTime(&body) {
+		return 0, 0, false
+	}
+	if atTime(body) && !skipTime(&body) { // nextUpdate
+		return 0, 0, false
+	}
+	left := m.size - int64(len(m.head)-len(body)) // from here to the end
+	if body.PeekASN1Tag(asn1.SEQUENCE) {
+		n, at, ok := header(body)
+		if !ok {
+			return 0, 0, false
+		}
+		left -= int64(at) + n
+	}
+	if left <= 0 || left > int64(len(m.tail)) {
+		return 0, 0, false
+	}
+	return crlNumbers(m.tail[len(m.tail)-int(left):])
+}
+
+// Extensions of a list that the gate reads (RFC 5280 5.2.3, 5.2.4).
+var (
+	oidCRLNumber = encasn1.ObjectIdentifier{2, 5, 29, 20}
+	oidDelta     = encasn1.ObjectIdentifier{2, 5, 29, 27}
+)
+
+// crlNumbers reads both numbers out of crlExtensions.
+func crlNumbers(exts cryptobyte.String) (number, base uint64, ok bool) {
+	var outer, all cryptobyte.String
+	if !exts.ReadASN1(&outer, asn1.Tag(0).ContextSpecific().Constructed()) || !exts.Empty() ||
+		!outer.ReadASN1(&all, asn1.SEQUENCE) || !outer.Empty() {
+		return 0, 0, false
+	}
+	for !all.Empty() {
+		var ext, value cryptobyte.String
+		var id encasn1.ObjectIdentifier
+		if !all.ReadASN1(&ext, asn1.SEQUENCE) || !ext.ReadASN1ObjectIdentifier(&id) ||
+			!ext.SkipOptionalASN1(asn1.BOOLEAN) || !ext.ReadASN1(&value, asn1.OCTET_STRING) || !ext.Empty() {
+			return 0, 0, false
+		}
+		into := &number
+		switch {
+		case id.Equal(oidCRLNumber):
+		case id.Equal(oidDelta):
+			into = &base
+		default:
+			continue
+		}
+		// Once each, and not zero, so that zero means that it is not there.
+		if *into != 0 || !value.ReadASN1Integer(into) || !value.Empty() || *into == 0 {
+			return 0, 0, false
+		}
+	}
+	return number, base, number != 0
+}
+
+func atTime(s cryptobyte.String) bool {
+	return s.PeekASN1Tag(asn1.UTCTime) || s.PeekASN1Tag(asn1.GeneralizedTime)
+}
+
+func skipTime(s *cryptobyte.String) bool {
+	var unused cryptobyte.String
+	var tag asn1.Tag
+	return atTime(*s) && s.ReadAnyASN1(&unused, &tag)
+}
+
+func deref(n *uint64) uint64 {
+	if n == nil {
+		return 0
+	}
+	return *n
 }
 
 // openSequence reads the header of a SEQUENCE that fills all the bytes, of which
 // only the head is here.
 func openSequence(m measured) (cryptobyte.String, bool) {
-	h := m.head
-	if len(h) < 2 || h[0] != 0x30 {
+	if len(m.head) == 0 || m.head[0] != 0x30 {
 		return nil, false
 	}
-	n, at := int64(h[1]), 2
-	if h[1] >= 0x80 {
-		at += int(h[1] & 0x7f)
-		if at > 6 || len(h) < at {
-			return nil, false
+	n, at, ok := header(m.head)
+	if !ok {
+		return nil, false
+	}
+	return cryptobyte.String(m.head[at:]), int64(at)+n == m.size
+}
+
+// header reads tag and length of an element whose content may not be here:
+// the content's length, and where it starts.
+func header(b []byte) (n int64, at int, ok bool) {
+	if len(b) < 2 {
+		return 0, 0, false
+	}
+	n, at = int64(b[1]), 2
+	if b[1] >= 0x80 {
+		at += int(b[1] & 0x7f)
+		if at > 6 || len(b) < at {
+			return 0, 0, false
 		}
 		n = 0
-		for _, b := range h[2:at] {
-			n = n<<8 | int64(b)
+		for _, c := range b[2:at] {
+			n = n<<8 | int64(c)
 		}
 	}
-	return cryptobyte.String(h[at:]), int64(at)+n == m.size
+	return n, at, true
 }

@@ -28,7 +28,7 @@ func TestSignEveryAnnouncedKind(t *testing.T) {
 			}
 			checkSignature(t, k, tbs, sig)
 
-			list := tbsList(1)
+			list := tbsList(1, 0, 0)
 			logged, err = l.Append(entry.ByCA, &entry.CRLPublished{Covers: 1, Issuer: k.KeyID(), Number: 1, Partition: "full", TBS: entry.Sum(list)})
 			if err != nil {
 				t.Fatal(err)
@@ -96,6 +96,15 @@ func attacks(t *testing.T, l *keystoretest.Log, g *gated) []attack {
 	if err != nil {
 		t.Fatal(err)
 	}
+	list := func(announced entry.CRLPublished, tbs []byte) func(*rand.Rand) ([]byte, []byte, *proof.Receipt) {
+		announced.Issuer, announced.Partition, announced.TBS = g.id, "full", entry.Sum(tbs)
+		logged, err := l.Append(entry.ByCA, &announced)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return func(*rand.Rand) ([]byte, []byte, *proof.Receipt) { return tbs, logged.Bytes, logged.Receipt }
+	}
+	two, three := uint64(2), uint64(3)
 	body := intentBody(g.id, 104, fresh)
 	otherSerial, err := l.Append(entry.ByCA, body)
 	if err != nil {
@@ -201,6 +210,11 @@ func attacks(t *testing.T, l *keystoretest.Log, g *gated) []attack {
 		{"certificate announced as a list", func(*rand.Rand) ([]byte, []byte, *proof.Receipt) {
 			return disguised, asList.Bytes, asList.Receipt
 		}},
+		{"list announced under another number", list(entry.CRLPublished{Number: 9}, tbsList(8, 0, 100))},
+		{"delta announced as a complete list", list(entry.CRLPublished{Number: 9}, tbsList(9, 2, 0))},
+		{"complete list announced as a delta", list(entry.CRLPublished{Number: 9, Base: &two}, tbsList(9, 0, 100<<10))},
+		{"delta on another base", list(entry.CRLPublished{Number: 9, Base: &three}, tbsList(9, 2, 3<<10))},
+		{"list with something behind it", list(entry.CRLPublished{Number: 9}, append(tbsList(9, 0, 0), 0))},
 		{"announced under another serial", func(*rand.Rand) ([]byte, []byte, *proof.Receipt) {
 			return fresh, otherSerial.Bytes, otherSerial.Receipt
 		}},

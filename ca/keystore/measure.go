@@ -15,12 +15,16 @@ import (
 // certificate whole, and of a list what comes before its entries.
 const headSize = 16 << 10
 
+// tailSize is how much of their end is kept: a list's extensions.
+const tailSize = 4 << 10
+
 // measured is what the gate and the key need of the bytes to be signed; they
 // may be a stream that is never in memory.
 type measured struct {
 	sum    entry.Digest // SHA-256, as logged
 	digest []byte       // by the key's hash, as signed
 	head   []byte       // first headSize bytes
+	tail   []byte       // last tailSize bytes, or a few more
 	size   int64
 }
 
@@ -37,7 +41,7 @@ func measure(src io.WriterTo, h crypto.Hash) (measured, error) {
 	if _, err := src.WriteTo(m); err != nil {
 		return measured{}, fmt.Errorf("couldn't read what is to be signed: %w", err)
 	}
-	out := measured{digest: m.own.Sum(nil), head: m.head, size: m.size}
+	out := measured{digest: m.own.Sum(nil), head: m.head, tail: m.tail, size: m.size}
 	m.sha.Sum(out.sum[:0])
 	return out, nil
 }
@@ -45,6 +49,7 @@ func measure(src io.WriterTo, h crypto.Hash) (measured, error) {
 type meter struct {
 	sha, own  hash.Hash
 	head      []byte
+	tail      []byte
 	size, max int64
 }
 
@@ -60,5 +65,13 @@ func (m *meter) Write(b []byte) (int, error) {
 	if room := headSize - len(m.head); room > 0 {
 		m.head = append(m.head, b[:min(room, len(b))]...)
 	}
+	if len(b) >= tailSize {
+		m.tail = append(m.tail[:0], b[len(b)-tailSize:]...)
+		return len(b), nil
+	}
+	if len(m.tail)+len(b) > 2*tailSize {
+		m.tail = append(m.tail[:0], m.tail[len(m.tail)-tailSize:]...)
+	}
+	m.tail = append(m.tail, b...)
 	return len(b), nil
 }

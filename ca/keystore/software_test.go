@@ -156,7 +156,7 @@ func TestResponderSignsResponsesOnly(t *testing.T) {
 	}
 	defer r.Close()
 	for name, b := range map[string][]byte{
-		"nothing": nil, "certificate": tbsCertificate(5, cardSPKI()), "list": tbsList(1), "noise": []byte("noise"),
+		"nothing": nil, "certificate": tbsCertificate(5, cardSPKI()), "list": tbsList(1, 0, 0), "noise": []byte("noise"),
 		"trailing byte": append(bytes.Clone(response), 0), "too large": make([]byte, MaxResponse+1),
 	} {
 		if _, err := r.SignResponse(t.Context(), b); !errors.Is(err, ErrRefused) {

@@ -61,6 +61,7 @@ type IssuerKey interface {
 	SignAll(ctx context.Context, uses []keystore.ToSign, done func(i int, sig []byte, err error))
 	SignStream(ctx context.Context, tbs io.WriterTo, entryBytes []byte, r *proof.Receipt) ([]byte, error)
 	Resume(ctx context.Context, tbs, entryBytes []byte, r *proof.Receipt) ([]byte, error)
+	Ready(ctx context.Context) error
 	Used(index uint64) bool
 }
 

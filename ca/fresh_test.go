@@ -2,7 +2,9 @@ package ca
 
 import (
 	"bytes"
+	"context"
 	"crypto/x509"
+	"errors"
 	"log/slog"
 	"strings"
 	"testing"
@@ -178,4 +180,43 @@ func TestResponderAlarms(t *testing.T) {
 	if len(w.ca.Responders()) != 0 {
 		t.Error("a leaked key's responder is waited for")
 	}
+}
+
+// awayKey is a key on a token that can be unplugged.
+type awayKey struct {
+	IssuerKey
+	away bool
+}
+
+func (k *awayKey) Ready(ctx context.Context) error {
+	if k.away {
+		return errors.New("no token")
+	}
+	return k.IssuerKey.Ready(ctx)
+}
+
+// Lists that can't be signed aren't announced, however often they are tried; when
+// the token is back, the next try makes them.
+func TestListsWaitForTheToken(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	must(t, w.ca.Close())
+	key := &awayKey{IssuerKey: w.key, away: true}
+	w.signing = key
+	w.open()
+	before := len(w.entries())
+	for range 3 {
+		if lists, err := w.ca.PublishDue(ctx, time.Hour); err == nil {
+			t.Fatalf("%d lists without a token", len(lists))
+		}
+	}
+	if n := len(w.entries()) - before; n != 0 {
+		t.Errorf("%d entries for lists that can't be signed", n)
+	}
+	key.away = false
+	lists, err := w.ca.PublishDue(ctx, time.Hour)
+	must(t, err)
+	if len(lists) == 0 {
+		t.Error("no lists after the token came back")
+	}
+	w.check()
 }

@@ -212,6 +212,11 @@ func (a *Authority) publish(ctx context.Context, g *generation, lists []*revocat
 	if len(lists) == 0 {
 		return nil, nil
 	}
+	// A list that waits is tried again and again: while the key is away, each try
+	// would log an announcement of every list, and nobody would see one of them.
+	if err := g.key.Ready(ctx); err != nil {
+		return nil, fmt.Errorf("couldn't reach the key that signs the revocation lists: %w", err)
+	}
 	bodies := make([]entry.Body, len(lists))
 	for i, l := range lists {
 		bodies[i] = l.Body()

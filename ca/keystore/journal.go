@@ -287,6 +287,16 @@ func (j *journal) fail(err error) {
 	}
 }
 
+// sound reports whether a use could be recorded.
+func (j *journal) sound() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.failed != nil {
+		return fmt.Errorf("%w: %w", ErrJournal, j.failed)
+	}
+	return nil
+}
+
 func (j *journal) isUsed(index uint64) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -10,7 +10,8 @@
 //   - its tbs digest is the SHA-256 of exactly these bytes, and its issuer, where
 //     it names one, is this key;
 //   - the bytes have the form of what the entry's kind announces: a certificate
-//     with the announced serial or key, or a revocation list;
+//     with the announced serial or key, or a revocation list with the announced
+//     number, complete or on the announced base;
 //   - the receipt proves the entry under the configured log key;
 //   - the receipt's index has never been used.
 //
@@ -86,6 +87,10 @@ type Key interface {
 	// Resume signs again what Sign was asked to sign before a crash: the receipt
 	// must be used, for the same bytes, and the key deterministic.
 	Resume(ctx context.Context, tbs, entryBytes []byte, r *proof.Receipt) ([]byte, error)
+	// Ready reports whether the key and its journal could be used now. It uses
+	// neither. Asked before something is announced that nobody waits for, it
+	// keeps a token that is away from filling the log with announcements.
+	Ready(ctx context.Context) error
 	// Used reports whether the receipt at this log index has been used.
 	Used(index uint64) bool
 	// Journal calls fn for every use of the key, oldest first.

@@ -114,11 +114,13 @@ func (c TokenConfig) open(prefix string) (backend, error) {
 // onToken is a backend: one key on several tokens.
 type onToken struct{ k *token.Key }
 
-func (t onToken) public() crypto.PublicKey { return t.k.Public() }
-func (t onToken) demo() bool               { return false }
-func (t onToken) deterministic() bool      { return t.k.Deterministic() }
-func (t onToken) distrust()                { t.k.Distrust() }
-func (t onToken) close() error             { return t.k.Close() }
+func (t onToken) public() crypto.PublicKey        { return t.k.Public() }
+func (t onToken) demo() bool                      { return false }
+func (t onToken) deterministic() bool             { return t.k.Deterministic() }
+func (t onToken) ready(ctx context.Context) error { return t.k.Ready(ctx) }
+
+func (t onToken) distrust()    { t.k.Distrust() }
+func (t onToken) close() error { return t.k.Close() }
 
 func (t onToken) sign(ctx context.Context, digest []byte, h crypto.Hash) ([]byte, error) {
 	return t.k.Sign(ctx, digest, h)

@@ -37,6 +37,9 @@ func (*Key) Deterministic() bool { return false }
 // Sign fails: PKCS #11 needs cgo.
 func (*Key) Sign(context.Context, []byte, crypto.Hash) ([]byte, error) { return nil, errNoCgo }
 
+// Ready says that it can't.
+func (*Key) Ready(context.Context) error { return errNoCgo }
+
 // Distrust does nothing.
 func (*Key) Distrust() {}
 

@@ -103,6 +103,24 @@ func (t *Key) Sign(ctx context.Context, digest []byte, h crypto.Hash) ([]byte, e
 	return nil, errors.Join(errs...)
 }
 
+// Ready reports whether a token could sign now: whether one of them has a session
+// that is alive, or gives one that finds the key. It uses no key. What it says can
+// be over in the next moment; it saves announcing what can't be signed.
+func (t *Key) Ready(ctx context.Context) error {
+	errs := []error{ErrNone}
+	for _, p := range t.pools {
+		if p.resting() {
+			continue
+		}
+		err := p.ready(ctx)
+		if err == nil {
+			return nil
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
 // Distrust is called when a signature did not verify: the token that made it is
 // left alone for a while.
 func (t *Key) Distrust() {
@@ -203,6 +221,29 @@ func (p *pool) sign(ctx context.Context, digest []byte, h crypto.Hash) ([]byte, 
 		p.result(false)
 	}
 	return nil, err
+}
+
+// ready asks a session for its state, or opens a new one when the pool's have
+// died.
+func (p *pool) ready(ctx context.Context) error {
+	var err error
+	for range 2 {
+		var s *session
+		if s, err = p.acquire(ctx); err != nil {
+			return err
+		}
+		var info pkcs11.SessionInfo
+		info, err = p.tok.Module.ctx.GetSessionInfo(s.h)
+		if err == nil && info.State != pkcs11.CKS_RO_USER_FUNCTIONS && info.State != pkcs11.CKS_RW_USER_FUNCTIONS {
+			err = errors.New("the token's session is not logged in any more")
+		}
+		p.release(s, err == nil)
+		if err == nil {
+			return nil
+		}
+		p.evict()
+	}
+	return err
 }
 
 // acquire takes an idle session or opens one.

@@ -264,6 +264,29 @@ func TestReplacedKeyIsNotUsed(t *testing.T) {
 	}
 }
 
+// A token that was restarted, or whose twin is there, is ready; without one that
+// gives the key none is.
+func TestReady(t *testing.T) {
+	h := newHSM(t, "one", "two")
+	k := tokenKey(t, h, time.Now, "one", "two")
+	for what, change := range map[string]func(){
+		"at the start": func() {}, "after a restart": func() { h.lose("one"); h.lose("two") },
+	} {
+		change()
+		if err := k.Ready(t.Context()); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	destroy(t, h, "one")
+	if err := k.Ready(t.Context()); err != nil {
+		t.Errorf("with the second token: %v", err)
+	}
+	destroy(t, h, "two")
+	if err := k.Ready(t.Context()); !errors.Is(err, ErrNone) {
+		t.Errorf("without a token: %v", err)
+	}
+}
+
 func TestExtractableKeyIsRefused(t *testing.T) {
 	h := newHSM(t, "one")
 	h.load("one", label, rsaKey(), true)

@@ -156,7 +156,8 @@ func (r *runner) serveCA(a *roles.CA, m *metrics) error {
 	return r.openCAEnd(a.Authority, own, conf, m)
 }
 
-// caHealth: it is active, the log answers, and the lists are not overdue.
+// caHealth: it is active and the log answers; it is impaired while relying parties
+// have no list in force or no responder whose certificate is.
 func (r *runner) caHealth(ctx context.Context, a *roles.CA, log *publish.Client) error {
 	if a == nil {
 		return errors.New("not active")
@@ -165,24 +166,14 @@ func (r *runner) caHealth(ctx context.Context, a *roles.CA, log *publish.Client)
 		return err
 	}
 	states, err := a.Authority.ListStates()
-	now := time.Now()
-	for _, s := range states {
-		switch {
-		case s.Delta: // without one, clients have the complete list: an alarm, not an outage
-		case s.Number == 0 && s.Partition == fullList:
-			err = errors.New("missing")
-		case s.Number > 0 && !s.Last && now.After(s.NextUpdate):
-			err = errors.New("overdue")
-		}
+	if err == nil {
+		err = overdue(states, a.Authority.Responders(), time.Now())
 	}
 	if err != nil {
-		r.log.Error("there is no revocation list in force", "code", say.Code(err))
+		r.log.Error("relying parties can't ask about certificates", "code", say.Code(err), "error", err.Error())
 	}
 	return err
 }
-
-// fullList is the partition that every CA has from its start.
-const fullList = "full"
 
 // listsDue makes the revocation lists when one is missing or old enough.
 func (r *runner) listsDue(ctx context.Context, a *ca.Authority, every time.Duration) error {

@@ -6,7 +6,30 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/sukashi-project/sukashi/ca"
+	"github.com/sukashi-project/sukashi/ca/revocation"
 )
+
+// overdue says what relying parties lack: a revocation list in force, or an OCSP
+// responder whose certificate is. Counters and officers don't need either: a key
+// that leaks meanwhile must still be revoked. Without a delta relying parties have
+// the complete list: that is an alarm alone.
+func overdue(lists []ca.ListState, responders []ca.ResponderState, now time.Time) error {
+	for _, s := range lists {
+		switch {
+		case s.Delta, s.Last:
+		case s.Number == 0 && s.Partition == revocation.Full: // which every CA has from its start
+			return impaired("there is no complete revocation list yet")
+		case s.Number > 0 && now.After(s.NextUpdate):
+			return impaired("a revocation list is overdue")
+		}
+	}
+	for _, r := range responders {
+		if now.After(r.NotAfter) {
+			return impaired("an OCSP responder's certificate has ended")
+		}
+	}
+	return nil
+}
 
 // lists adds how long the newest revocation lists are still in force: for each
 // kind of list (full, ca, partition) the one with the least time left. A kind

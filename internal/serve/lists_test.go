@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"context"
 	"errors"
 	"math"
 	"net/http"
@@ -55,5 +56,49 @@ func TestResponderLeft(t *testing.T) {
 	}
 	if got := responderLeft(nil, now); !math.IsNaN(got) {
 		t.Errorf("without a responder %v seconds are left", got)
+	}
+}
+
+// What relying parties lack is said, and the role goes on serving its callers;
+// what they can do without is not.
+func TestOverdue(t *testing.T) {
+	now := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
+	full := ca.ListState{Partition: "full", Number: 1, NextUpdate: now.Add(time.Hour)}
+	old := ca.ListState{Partition: "202011", Number: 1, NextUpdate: now.Add(-time.Second)}
+	last, delta := old, old
+	last.Last, delta.Delta = true, true
+	responder := func(d time.Duration) ca.ResponderState { return ca.ResponderState{NotAfter: now.Add(d)} }
+	for name, c := range map[string]struct {
+		lists      []ca.ListState
+		responders []ca.ResponderState
+		ok         bool
+	}{
+		"all in force":               {[]ca.ListState{full, last, delta, {Partition: "ca"}}, []ca.ResponderState{responder(time.Hour)}, true},
+		"no responder of its own":    {[]ca.ListState{full}, nil, true},
+		"no complete list yet":       {[]ca.ListState{{Partition: "full"}}, nil, false},
+		"a list overdue":             {[]ca.ListState{full, old}, nil, false},
+		"one responder of two ended": {[]ca.ListState{full}, []ca.ResponderState{responder(time.Hour), responder(-time.Second)}, false},
+	} {
+		if err := overdue(c.lists, c.responders, now); (err == nil) != c.ok {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	var err error
+	mux := http.NewServeMux()
+	newMetrics().mount(mux, func(context.Context) error { return err })
+	for _, c := range []struct {
+		err    error
+		status int
+		body   string
+	}{
+		{nil, 200, "ok\n"}, {errors.New("not active"), 503, "unhealthy\n"},
+		{overdue([]ca.ListState{old}, nil, now), 200, "impaired: a revocation list is overdue\n"},
+	} {
+		err = c.err
+		w := httptest.NewRecorder()
+		mux.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/healthz", nil))
+		if w.Code != c.status || w.Body.String() != c.body {
+			t.Errorf("%v is answered with %d %q", c.err, w.Code, w.Body)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"errors"
 	"math"
 	"net/http"
 	"strconv"
@@ -46,17 +47,32 @@ func (m *metrics) gauge(name, help string, f func() float64) {
 	m.reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, f))
 }
 
+// impaired is what a role lacks while its callers are still served better than by
+// no process: /healthz says it with 200, so that a balancer keeps sending them.
+type impaired string
+
+// Error is a sentence for the operator. It names nobody.
+func (i impaired) Error() string { return string(i) }
+
 // mount adds /healthz and /metrics. healthy says whether the role can do its
 // work; nil: it can as long as it answers.
 func (m *metrics) mount(mux *http.ServeMux, healthy func(context.Context) error) {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.reg, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
-		if healthy != nil && healthy(r.Context()) != nil {
-			http.Error(w, "unhealthy", http.StatusServiceUnavailable) // why is in the operator's log
-			return
+		var err error
+		if healthy != nil {
+			err = healthy(r.Context())
 		}
-		_, _ = w.Write([]byte("ok\n"))
+		var lacks impaired
+		switch {
+		case err == nil:
+			_, _ = w.Write([]byte("ok\n"))
+		case errors.As(err, &lacks):
+			_, _ = w.Write([]byte("impaired: " + lacks + "\n"))
+		default:
+			http.Error(w, "unhealthy", http.StatusServiceUnavailable) // why is in the operator's log
+		}
 	})
 }
 

@@ -3,7 +3,6 @@ package ca
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -16,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sukashi-project/sukashi/ca/catest"
 	"github.com/sukashi-project/sukashi/ca/keystore"
 	"github.com/sukashi-project/sukashi/ca/profile"
 	"github.com/sukashi-project/sukashi/ca/revocation"
@@ -47,12 +47,11 @@ func (w *world) nextGeneration(n int) Generation {
 	must(w.t, err)
 	w.t.Cleanup(func() { key.Close() })
 	w.generation = n
-	c, err := Init(ctx, CeremonyConfig{Log: w.engine, Key: key, BaseURL: w.base(), Officers: []string{"op-1", "op-2"}, Now: w.clock.now, Rand: rand.Reader})
-	must(w.t, err)
+	root := catest.Certifier{T: w.t, Log: w.engine, Key: key, Base: w.base(), Now: w.clock.now}.Root()
 	oldID, err := profile.NewIssuer(old.Issuer)
 	must(w.t, err)
 	w.operator(&entry.KeySucceeded{Record: entry.Sum([]byte("r")), SPKI: oldID.Key, Successor: key.KeyID()})
-	w.signing, w.issuer, w.key = key, c.Issuer, key
+	w.signing, w.issuer, w.key = key, root, key
 	w.earlier = append([]Generation{old}, w.earlier...)
 	w.open()
 	return old

@@ -3,7 +3,6 @@ package ca
 import (
 	"context"
 	"crypto"
-	"crypto/rand"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -17,6 +16,7 @@ import (
 
 	"golang.org/x/crypto/ocsp"
 
+	"github.com/sukashi-project/sukashi/ca/catest"
 	"github.com/sukashi-project/sukashi/ca/keystore"
 	"github.com/sukashi-project/sukashi/ca/profile"
 	"github.com/sukashi-project/sukashi/ca/registry"
@@ -156,7 +156,7 @@ func (w *world) compare() {
 	}
 }
 
-// The ceremony's responder certificate works with an ordinary OCSP client, and
+// A responder works with an ordinary OCSP client, and
 // what was never issued is unknown.
 func TestOCSPOverHTTP(t *testing.T) {
 	w := newWorld(t, worldOptions{})
@@ -171,26 +171,18 @@ func TestOCSPOverHTTP(t *testing.T) {
 		Algorithm: keystore.RSA2048, Gate: keystore.GateConfig{Log: trust, Journal: filepath.Join(w.dir, "journal2"), Now: w.clock.now}})
 	must(t, err)
 	defer key.Close()
-	c, err := Init(ctx, CeremonyConfig{Log: w.engine, Key: key, Responder: resp.Public(), BaseURL: testBase, Officers: []string{"op-1", "op-2"}, Now: w.clock.now, Rand: rand.Reader})
-	must(t, err)
-	if !strings.Contains(string(c.Transcript), `"officers":["op-1","op-2"]`) {
-		t.Error("the transcript doesn't name the officers")
-	}
-	for _, e := range w.entries() {
-		if b, ok := e.Body.(*entry.KeyCreated); ok && b.SPKI == key.KeyID() && b.Record != entry.Sum(c.Transcript) {
-			t.Error("the log has another ceremony record")
-		}
-	}
-	w.key, w.signing, w.issuer = key, key, c.Issuer
+	c := catest.Certifier{T: t, Log: w.engine, Key: key, Base: testBase, Now: w.clock.now}
+	w.key, w.signing, w.issuer = key, key, c.Root()
+	answering := c.Responder(w.issuer, resp.Public())
 	w.open()
-	issuer, err := profile.NewIssuer(c.Issuer)
+	issuer, err := profile.NewIssuer(w.issuer)
 	must(t, err)
-	h, err := revocation.NewResponder(revocation.ResponderConfig{State: w.ca.State(), Issuer: issuer, Certificate: c.Responder, Key: resp,
+	h, err := revocation.NewResponder(revocation.ResponderConfig{State: w.ca.State(), Issuer: issuer, Certificate: answering, Key: resp,
 		Now: w.clock.now, Validity: 15 * time.Minute, Path: "/ocsp"})
 	must(t, err)
 	srv := httptest.NewServer(Public(w.ca, h))
 	defer srv.Close()
-	root, err := x509.ParseCertificate(c.Issuer)
+	root, err := x509.ParseCertificate(w.issuer)
 	must(t, err)
 	cert, err := x509.ParseCertificate(w.issue("総務　太郎").DER)
 	must(t, err)

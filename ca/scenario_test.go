@@ -1,7 +1,6 @@
 package ca
 
 import (
-	"context"
 	"errors"
 	"testing"
 	"time"
@@ -243,23 +242,4 @@ func TestCRLNumbersGrow(t *testing.T) {
 		t.Errorf("unknown partition: %v", err)
 	}
 	w.check()
-}
-
-func TestCeremonyRefuses(t *testing.T) {
-	w := newWorld(t, worldOptions{})
-	good := CeremonyConfig{Log: w.engine, Key: w.key, BaseURL: testBase, Officers: []string{"op-1", "op-2"}, Now: w.clock.now, Rand: rand.Reader}
-	for name, spoil := range map[string]func(*CeremonyConfig){
-		"one officer": func(c *CeremonyConfig) { c.Officers = []string{"op-1"} },
-		"one twice":   func(c *CeremonyConfig) { c.Officers = []string{"op-1", "op-1"} },
-		"a name":      func(c *CeremonyConfig) { c.Officers = []string{"op-1", "総務"} },
-		"no log":      func(c *CeremonyConfig) { c.Log = nil },
-		"no address":  func(c *CeremonyConfig) { c.BaseURL = "" },
-		"no key kind": func(c *CeremonyConfig) { c.Responder = "key" },
-	} {
-		c := good
-		spoil(&c)
-		if _, err := Init(context.Background(), c); err == nil {
-			t.Errorf("%s: accepted", name)
-		}
-	}
 }

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/sukashi-project/sukashi/ca/card"
+	"github.com/sukashi-project/sukashi/ca/catest"
 	"github.com/sukashi-project/sukashi/ca/counter"
 	"github.com/sukashi-project/sukashi/ca/keystore"
 	"github.com/sukashi-project/sukashi/ca/profile"
@@ -156,9 +157,7 @@ func newWorld(t testing.TB, o worldOptions) *world {
 	}
 	t.Cleanup(func() { w.key.Close() })
 	w.signing = w.key
-	c, err := Init(ctx, CeremonyConfig{Log: w.engine, Key: w.key, BaseURL: testBase, Officers: []string{"op-1", "op-2"}, Now: w.clock.now, Rand: rand.Reader})
-	must(t, err)
-	w.issuer = c.Issuer
+	w.issuer = catest.Certifier{T: t, Log: w.engine, Key: w.key, Base: testBase, Now: w.clock.now}.Root()
 	if o.saved {
 		w.save(skey, vkey)
 	}

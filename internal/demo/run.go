@@ -88,7 +88,7 @@ func (t *teller) openWorld(ctx context.Context) error {
 	}
 	t.w = w
 	t.Fact("記録 %d 番で、審議会の %d 人が規則を承認しました(それより前の判定はありません)。", "Entry %d: %[2]d council members approved the rules; nothing was decided before it.", w.PolicyIndex, len(w.Members.Keys))
-	t.Fact("記録 %d 番のあと、認証局の鍵が自分の証明書に署名しました。", "After entry %d the CA's key signed its own certificate.", w.CA.Ceremony.IssuerAt)
+	t.Fact("認証局の鍵の生成は、%[2]d 人の担当者がそれぞれの鍵で承認しました。認証局の鍵が自分の証明書に署名したのは、記録 %[1]d 番が載ったあとです。", "%[2]d officers approved the CA's key ceremony, each with a key of their own. The CA's key signed its own certificate only after entry %[1]d was in the log.", w.CA.Ceremony.IssuerAt, len(w.CA.Ceremony.Approved))
 	t.Fact("通知の形: %s", "Form of the change notice: %s", t.NoticeMode)
 	return nil
 }

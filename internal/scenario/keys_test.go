@@ -16,6 +16,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/sukashi-project/sukashi/ca"
+	"github.com/sukashi-project/sukashi/ca/catest"
 	"github.com/sukashi-project/sukashi/ca/keystore"
 	"github.com/sukashi-project/sukashi/internal/jtext"
 	"github.com/sukashi-project/sukashi/internal/people"
@@ -273,10 +274,7 @@ func (v *town) generation(name string) []byte {
 		Algorithm: keystore.P256, Gate: keystore.GateConfig{Log: believed, Journal: filepath.Join(dir, "journal"), Now: v.clock.Now}})
 	must(v.t, err)
 	v.t.Cleanup(func() { _ = key.Close() })
-	c, err := ca.Init(ctx, ca.CeremonyConfig{Log: log, Key: key, BaseURL: v.w.Ledger.PublicURL, Officers: []string{"officer-1", "officer-2"},
-		Now: v.clock.Now, Rand: rand.Reader})
-	must(v.t, err)
-	return c.Issuer
+	return catest.Certifier{T: v.t, Log: log, Key: key, Base: v.w.Ledger.PublicURL, Now: v.clock.Now}.Root()
 }
 
 func (v *town) engine(dir, origin string) (*trillianlog.Engine, string) {

@@ -22,6 +22,7 @@ import (
 
 	"github.com/sukashi-project/sukashi/ca"
 	"github.com/sukashi-project/sukashi/ca/card"
+	"github.com/sukashi-project/sukashi/ca/catest"
 	"github.com/sukashi-project/sukashi/ca/counter"
 	"github.com/sukashi-project/sukashi/ca/keystore"
 	calink "github.com/sukashi-project/sukashi/ca/link"
@@ -285,9 +286,7 @@ func newSides(t testing.TB, seed uint64, residents int) *sides {
 	s.key, err = keystore.CreateSoftware(keystore.SoftwareConfig{Path: filepath.Join(s.dir, "issuer.key"), Passphrase: []byte("a test's key"), Algorithm: keystore.P256,
 		Gate: keystore.GateConfig{Log: trust, Journal: filepath.Join(s.dir, "journal"), Now: s.now}})
 	must(t, err)
-	c, err := ca.Init(ctx, ca.CeremonyConfig{Log: s.log, Key: s.key, BaseURL: "http://ca.test", Officers: []string{"op-1", "op-2"}, Now: s.now, Rand: rand.Reader})
-	must(t, err)
-	s.cert = c.Issuer
+	s.cert = catest.Certifier{T: t, Log: s.log, Key: s.key, Base: "http://ca.test", Now: s.now}.Root()
 	for i := range s.keys {
 		s.keys[i], err = rsa.GenerateKey(rand.Reader, 2048)
 		must(t, err)

@@ -32,7 +32,7 @@ type CANode struct {
 	Authority *ca.Authority
 	Registry  *registry.Registry
 	Key       keystore.Key
-	Ceremony  *ca.Ceremony
+	Ceremony  *KeyCeremony
 	Issuer    *x509.Certificate
 	Sender    *calink.Sender // M1
 	Decider   *policy.Decider
@@ -50,13 +50,10 @@ type CANode struct {
 // says so.
 const passphrase = "demo keys are never for production"
 
-// Officers present at the demo's key ceremony (operator ids).
-var officers = []string{"ceremony-a", "ceremony-b"}
-
 func (w *World) openCA(ctx context.Context) error {
 	n := &CANode{linkMux: http.NewServeMux(), counters: map[string]*townHall{}}
 	w.CA = n
-	for _, sub := range []string{"keys", "journal/issuer", "journal/ocsp"} {
+	for _, sub := range []string{"keys", "ceremony", "journal"} {
 		if err := os.MkdirAll(filepath.Join(w.Dirs.CA, sub), 0o700); err != nil {
 			return fmt.Errorf("couldn't make the CA's directories: %w", err)
 		}
@@ -72,35 +69,6 @@ func (w *World) openCA(ctx context.Context) error {
 		return err
 	}
 	return w.openAuthority(ctx, n)
-}
-
-// holdCeremony makes the issuer and responder keys and their certificates.
-func (w *World) holdCeremony(ctx context.Context, n *CANode) error {
-	keys := filepath.Join(w.Dirs.CA, "keys")
-	conf := func(name, alg string) keystore.SoftwareConfig {
-		return keystore.SoftwareConfig{Path: filepath.Join(keys, name+".key"), Passphrase: []byte(passphrase), Algorithm: alg, Random: w.Rand,
-			Gate: keystore.GateConfig{Log: w.Ledger.CommitPolicy, Journal: filepath.Join(w.Dirs.CA, "journal", name), Now: w.Now}}
-	}
-	var err error
-	if n.Key, err = keystore.CreateSoftware(conf(keystore.RoleIssuer, w.IssuerAlg)); err != nil {
-		return err
-	}
-	if n.responder, err = keystore.CreateResponder(conf(keystore.RoleOCSP, keystore.P256)); err != nil {
-		return err
-	}
-	log, err := w.ledgerClient(zone.LGWAN, entry.ByCA)
-	if err != nil {
-		return err
-	}
-	n.Ceremony, err = ca.Init(ctx, ca.CeremonyConfig{Log: log, Key: n.Key, Responder: n.responder.Public(), BaseURL: w.Ledger.PublicURL,
-		Officers: officers, Now: w.Now, Rand: w.Rand})
-	if err != nil {
-		return err
-	}
-	if n.Issuer, err = x509.ParseCertificate(n.Ceremony.Issuer); err != nil {
-		return fmt.Errorf("couldn't read the issuer certificate back: %w", err)
-	}
-	return os.WriteFile(filepath.Join(keys, "ceremony.json"), n.Ceremony.Transcript, 0o644)
 }
 
 func (w *World) openRegistry() (*registry.Registry, error) {

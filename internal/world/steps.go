@@ -3,18 +3,15 @@ package world
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"github.com/sukashi-project/sukashi/ca"
-	"github.com/sukashi-project/sukashi/ca/keystore"
 	"github.com/sukashi-project/sukashi/internal/people"
 	"github.com/sukashi-project/sukashi/internal/zone"
 	"github.com/sukashi-project/sukashi/juki/link"
 	"github.com/sukashi-project/sukashi/juki/register"
 	"github.com/sukashi-project/sukashi/ledger"
 	"github.com/sukashi-project/sukashi/ledger/entry"
-	"github.com/sukashi-project/sukashi/ledger/proof"
 	"github.com/sukashi-project/sukashi/policy"
 )
 
@@ -138,13 +135,6 @@ func (w *World) CAWriter(ctx context.Context) (*ledger.Writer, error) {
 		return nil, err
 	}
 	return ledger.NewWriter(ctx, log, entry.ByCA, w.Now)
-}
-
-// ShadowKey opens the issuer's key file the way a thief of file and passphrase
-// would: with a log of the thief's own as the one that the gate believes.
-func (w *World) ShadowKey(log *proof.Policy, journal string) (keystore.Key, error) {
-	return keystore.OpenSoftware(keystore.SoftwareConfig{Path: filepath.Join(w.Dirs.CA, "keys", keystore.RoleIssuer+".key"),
-		Passphrase: []byte(passphrase), Gate: keystore.GateConfig{Log: log, Journal: journal, Now: w.Now}})
 }
 
 // OperatorWriter is the operator's own door to the ledger: announced tests and

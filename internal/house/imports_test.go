@@ -35,6 +35,9 @@ never policy -> cmd
 never review -> cmd
 never internal -> cmd
 
+# A key that nobody approved is for tests.
+never cmd -> ca/catest
+
 # One heavy dependency, one importing package.
 only github.com/cockroachdb/pebble/v2      : internal/kv
 # Its client side speaks to a cluster, its server side runs inside the engine.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/gorilla/mux"
 
@@ -99,12 +100,24 @@ func readChanges(body io.Reader, town string) ([]register.Event, error) {
 	return events, nil
 }
 
+// whichOne says which change of a batch was refused, where there is more than one.
+func whichOne(row *register.RowError, of int) error {
+	var why *say.Error
+	if of == 1 || !errors.As(row.Err, &why) {
+		return row.Err
+	}
+	c := *why
+	c.Text = say.Text{JA: fmt.Sprintf("%d 件目: %s", row.Row+1, why.Text.JA), EN: fmt.Sprintf("Change %d: %s", row.Row+1, why.Text.EN)}
+	c.Hints = say.Text{JA: "ほかの異動も受け付けていません。" + why.Hints.JA, EN: strings.TrimSpace("None of the others was taken in. " + why.Hints.EN)}
+	return &c
+}
+
 func (o *Office) takeIn(w http.ResponseWriter, r *http.Request, events []register.Event) {
 	cs, err := o.Register.Apply(events...)
 	var row *register.RowError
 	switch {
 	case errors.As(err, &row):
-		problem.Write(w, r, http.StatusUnprocessableEntity, row.Err)
+		problem.Write(w, r, http.StatusUnprocessableEntity, whichOne(row, len(events)))
 		return
 	case err != nil:
 		problem.Write(w, r, http.StatusServiceUnavailable, say.New(CodeIntakeFailed, "いまは異動を受け付けられません。", "Changes can't be taken in now.").Because(err))

@@ -52,8 +52,14 @@ func TestReportChanges(t *testing.T) {
 		t.Errorf("another town: %v", err)
 	}
 	town = rs[0].Municipality
-	if _, err := juki.Report(ctx, srv.Client(), srv.URL, moved, moved); say.Code(err) != register.CodeContent || o.Register.Size() != 0 {
+	_, err = juki.Report(ctx, srv.Client(), srv.URL, moved, moved)
+	if say.Code(err) != register.CodeContent || o.Register.Size() != 0 {
 		t.Errorf("a batch with a wrong change: %v, %d taken in", err, o.Register.Size())
+	}
+	for l, want := range map[say.Lang][2]string{say.Japanese: {"2 件目: ", "ほかの異動も受け付けていません。"}, say.English: {"Change 2: ", "None of the others was taken in."}} {
+		if text, hint := say.For(err, l); !strings.HasPrefix(text, want[0]) || !strings.HasPrefix(hint, want[1]) {
+			t.Errorf("a batch with a wrong change: %q, %q", text, hint)
+		}
 	}
 	for name, body := range map[string]string{"nothing": "", "no events": `{"events":[]}`, "another field": `{"events":[],"note":"x"}`,
 		"two messages": `{"events":[]}{}`, "too long": `{"events":[` + strings.Repeat(" ", 1<<21) + `]}`} {

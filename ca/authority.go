@@ -61,7 +61,7 @@ type IssuerKey interface {
 	SignAll(ctx context.Context, uses []keystore.ToSign, done func(i int, sig []byte, err error))
 	SignStream(ctx context.Context, tbs io.WriterTo, entryBytes []byte, r *proof.Receipt) ([]byte, error)
 	Resume(ctx context.Context, tbs, entryBytes []byte, r *proof.Receipt) ([]byte, error)
-	Ready(ctx context.Context) error
+	Ready() error
 	Used(index uint64) bool
 }
 
@@ -153,6 +153,8 @@ var (
 	ErrClosed = say.New("ca.closed", "認証局は停止しています。", "The CA is closed.")
 	ErrBusy   = say.New("ca.busy", "認証局が混み合っています。", "The CA is busy.").
 			Hint("同じ申請をもう一度送ってください。二重に発行されることはありません。", "Send the same application again; nothing is issued twice.")
+	ErrKeyAway = say.New("ca.key-away", "認証局の署名鍵に接続できないため、いまは発行できません。何も記録していません。", "The CA's signing key can't be reached, so nothing can be issued now. Nothing was recorded.").
+			Hint("しばらくしてから同じ申請をもう一度送ってください。続くときは、認証局の運用者に伝えてください。", "Send the same application again later. If it goes on, tell the CA's operator.")
 	ErrUncertain = say.New("ca.uncertain", "発行が終わったかどうか確認中です。", "It is not yet certain whether the issuance finished.").
 			Hint("同じ申請をもう一度送ってください。二重に発行されることはありません。", "Send the same application again; nothing is issued twice.")
 	ErrNotFound = say.New("ca.notfound", "その証明書はありません。", "There is no such certificate.")

@@ -2,10 +2,10 @@ package ca
 
 import (
 	"bytes"
-	"context"
 	"crypto/x509"
 	"errors"
 	"log/slog"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -188,16 +188,16 @@ type awayKey struct {
 	away bool
 }
 
-func (k *awayKey) Ready(ctx context.Context) error {
+func (k *awayKey) Ready() error {
 	if k.away {
 		return errors.New("no token")
 	}
-	return k.IssuerKey.Ready(ctx)
+	return k.IssuerKey.Ready()
 }
 
-// Lists that can't be signed aren't announced, however often they are tried; when
-// the token is back, the next try makes them.
-func TestListsWaitForTheToken(t *testing.T) {
+// What can't be signed isn't announced, lists and certificates, however often it is
+// tried; when the token is back, the next try makes it.
+func TestNothingIsAnnouncedWithoutTheToken(t *testing.T) {
 	w := newWorld(t, worldOptions{})
 	must(t, w.ca.Close())
 	key := &awayKey{IssuerKey: w.key, away: true}
@@ -209,8 +209,16 @@ func TestListsWaitForTheToken(t *testing.T) {
 			t.Fatalf("%d lists without a token", len(lists))
 		}
 	}
-	if n := len(w.entries()) - before; n != 0 {
-		t.Errorf("%d entries for lists that can't be signed", n)
+	app := w.application(certifiedOf("総務　太郎"))
+	for range 3 {
+		if _, err := w.ca.Issue(ctx, app, "counter-terminal"); !errors.Is(err, ErrKeyAway) || StatusOf(err) != http.StatusServiceUnavailable {
+			t.Fatalf("without a token: %v", err)
+		}
+	}
+	records, err := w.reg.Size()
+	must(t, err)
+	if n := len(w.entries()) - before; n != 0 || records != 0 {
+		t.Errorf("%d entries and %d records for what can't be signed", n, records)
 	}
 	key.away = false
 	lists, err := w.ca.PublishDue(ctx, time.Hour)
@@ -218,5 +226,7 @@ func TestListsWaitForTheToken(t *testing.T) {
 	if len(lists) == 0 {
 		t.Error("no lists after the token came back")
 	}
+	_, err = w.ca.Issue(ctx, app, "counter-terminal")
+	must(t, err)
 	w.check()
 }

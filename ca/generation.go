@@ -121,11 +121,16 @@ func (a *Authority) keyEnded(ctx context.Context) (bool, error) {
 	return false, nil
 }
 
-// mayIssue refuses an issuance under a key whose issuing has ended.
+// mayIssue refuses an issuance under a key whose issuing has ended, and before
+// anything is announced for a key that can't sign now.
 func (a *Authority) mayIssue() error {
 	k := a.state.Key(a.issuer.Key)
 	if a.ended || k.Leaked || k.Retired || k.Successor != nil {
 		return ErrEnded
+	}
+	if err := a.cfg.Key.Ready(); err != nil {
+		a.log.Error("the signing key can't be reached", "error", err.Error())
+		return ErrKeyAway.Because(err)
 	}
 	return nil
 }
@@ -214,7 +219,7 @@ func (a *Authority) publish(ctx context.Context, g *generation, lists []*revocat
 	}
 	// A list that waits is tried again and again: while the key is away, each try
 	// would log an announcement of every list, and nobody would see one of them.
-	if err := g.key.Ready(ctx); err != nil {
+	if err := g.key.Ready(); err != nil {
 		return nil, fmt.Errorf("couldn't reach the key that signs the revocation lists: %w", err)
 	}
 	bodies := make([]entry.Body, len(lists))

@@ -50,7 +50,7 @@ type backend interface {
 	deterministic() bool
 	demo() bool
 	// ready reports whether a use could succeed now, without one.
-	ready(ctx context.Context) error
+	ready() error
 	// distrust is told that the newest signature did not verify.
 	distrust()
 	close() error
@@ -97,7 +97,7 @@ func keyID(pub crypto.PublicKey) (entry.Digest, error) {
 func (g *gated) Public() crypto.PublicKey            { return g.b.public() }
 func (g *gated) KeyID() entry.Digest                 { return g.id }
 func (g *gated) Demo() bool                          { return g.b.demo() }
-func (g *gated) Ready(ctx context.Context) error     { return errors.Join(g.j.sound(), g.b.ready(ctx)) }
+func (g *gated) Ready() error                        { return errors.Join(g.j.sound(), g.b.ready()) }
 func (g *gated) Used(index uint64) bool              { return g.j.isUsed(index) }
 func (g *gated) Journal(fn func(Record) error) error { return g.j.records(fn) }
 func (g *gated) Close() error                        { return errors.Join(g.j.close(), g.b.close()) }

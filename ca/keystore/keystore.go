@@ -90,7 +90,7 @@ type Key interface {
 	// Ready reports whether the key and its journal could be used now. It uses
 	// neither. Asked before something is announced that nobody waits for, it
 	// keeps a token that is away from filling the log with announcements.
-	Ready(ctx context.Context) error
+	Ready() error
 	// Used reports whether the receipt at this log index has been used.
 	Used(index uint64) bool
 	// Journal calls fn for every use of the key, oldest first.

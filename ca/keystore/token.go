@@ -114,10 +114,10 @@ func (c TokenConfig) open(prefix string) (backend, error) {
 // onToken is a backend: one key on several tokens.
 type onToken struct{ k *token.Key }
 
-func (t onToken) public() crypto.PublicKey        { return t.k.Public() }
-func (t onToken) demo() bool                      { return false }
-func (t onToken) deterministic() bool             { return t.k.Deterministic() }
-func (t onToken) ready(ctx context.Context) error { return t.k.Ready(ctx) }
+func (t onToken) public() crypto.PublicKey { return t.k.Public() }
+func (t onToken) demo() bool               { return false }
+func (t onToken) deterministic() bool      { return t.k.Deterministic() }
+func (t onToken) ready() error             { return t.k.Ready() }
 
 func (t onToken) distrust()    { t.k.Distrust() }
 func (t onToken) close() error { return t.k.Close() }

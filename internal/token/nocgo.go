@@ -38,7 +38,7 @@ func (*Key) Deterministic() bool { return false }
 func (*Key) Sign(context.Context, []byte, crypto.Hash) ([]byte, error) { return nil, errNoCgo }
 
 // Ready says that it can't.
-func (*Key) Ready(context.Context) error { return errNoCgo }
+func (*Key) Ready() error { return errNoCgo }
 
 // Distrust does nothing.
 func (*Key) Distrust() {}

@@ -106,13 +106,13 @@ func (t *Key) Sign(ctx context.Context, digest []byte, h crypto.Hash) ([]byte, e
 // Ready reports whether a token could sign now: whether one of them has a session
 // that is alive, or gives one that finds the key. It uses no key. What it says can
 // be over in the next moment; it saves announcing what can't be signed.
-func (t *Key) Ready(ctx context.Context) error {
+func (t *Key) Ready() error {
 	errs := []error{ErrNone}
 	for _, p := range t.pools {
 		if p.resting() {
 			continue
 		}
-		err := p.ready(ctx)
+		err := p.ready()
 		if err == nil {
 			return nil
 		}
@@ -224,13 +224,19 @@ func (p *pool) sign(ctx context.Context, digest []byte, h crypto.Hash) ([]byte, 
 }
 
 // ready asks a session for its state, or opens a new one when the pool's have
-// died.
-func (p *pool) ready(ctx context.Context) error {
+// died. A token whose sessions are all at work answers: nobody waits for one. A
+// token that does not is left alone as after a failed signature.
+func (p *pool) ready() error {
 	var err error
 	for range 2 {
+		select {
+		case p.slots <- struct{}{}:
+		default:
+			return nil
+		}
 		var s *session
-		if s, err = p.acquire(ctx); err != nil {
-			return err
+		if s, err = p.session(); err != nil {
+			break
 		}
 		var info pkcs11.SessionInfo
 		info, err = p.tok.Module.ctx.GetSessionInfo(s.h)
@@ -243,6 +249,9 @@ func (p *pool) ready(ctx context.Context) error {
 		}
 		p.evict()
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.brk.result(false)
 	return err
 }
 
@@ -253,6 +262,11 @@ func (p *pool) acquire(ctx context.Context) (*session, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+	return p.session()
+}
+
+// session is for who holds a slot; without a session it gives the slot back.
+func (p *pool) session() (*session, error) {
 	p.mu.Lock()
 	if n := len(p.idle); n > 0 {
 		s := p.idle[n-1]

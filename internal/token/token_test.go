@@ -273,16 +273,16 @@ func TestReady(t *testing.T) {
 		"at the start": func() {}, "after a restart": func() { h.lose("one"); h.lose("two") },
 	} {
 		change()
-		if err := k.Ready(t.Context()); err != nil {
+		if err := k.Ready(); err != nil {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
 	destroy(t, h, "one")
-	if err := k.Ready(t.Context()); err != nil {
+	if err := k.Ready(); err != nil {
 		t.Errorf("with the second token: %v", err)
 	}
 	destroy(t, h, "two")
-	if err := k.Ready(t.Context()); !errors.Is(err, ErrNone) {
+	if err := k.Ready(); !errors.Is(err, ErrNone) {
 		t.Errorf("without a token: %v", err)
 	}
 }

@@ -380,12 +380,17 @@ func (o *ordinal) head() (encasn1.ObjectIdentifier, bool) {
 	id, _ := parseOID(o.OID) // checked at load
 	return id, false
 }
+
 func (o *ordinal) check(r Role) error {
 	if r != Resident {
 		return errors.New("only residents' certificates have an ordinal")
 	}
-	_, err := parseOID(o.OID)
-	return err
+	// The file names it so that a reader sees it there; lints, auditors and
+	// agencies know no other.
+	if id, err := parseOID(o.OID); err != nil || !id.Equal(OIDOrdinal) {
+		return errors.Join(err, fmt.Errorf("ordinal's OID is not %v", OIDOrdinal))
+	}
+	return nil
 }
 func (o *ordinal) add(b *cryptobyte.Builder, in *input) error {
 	b.AddASN1Uint64(in.req.Ordinal)

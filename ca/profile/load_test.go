@@ -80,6 +80,7 @@ func TestLoadRefuses(t *testing.T) {
 		"policy is no OID":         replace("1.2.392.200149.8.5.1.0.20", "1.2.x"),
 		"OID of one number":        replace("2.999.20040129.1", "2"),
 		"OID with a zero":          replace("2.999.20040129.1", "2.999.020040129.1"),
+		"ordinal elsewhere":        replace("2.999.20040129.1", "2.999.20040129.9"),
 		"OID of another root":      replace("2.999.20040129.1", "3.1.1"),
 		"OID by UUID":              replace("2.999.20040129.1", "2.25.151192534373497429413177451364775838169"),
 		"unknown key usage":        replace("contentCommitment", "signEverything"),

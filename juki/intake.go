@@ -12,7 +12,6 @@ import (
 
 	"github.com/gorilla/mux"
 
-	"github.com/sukashi-project/sukashi/internal/attr"
 	"github.com/sukashi-project/sukashi/internal/problem"
 	"github.com/sukashi-project/sukashi/internal/say"
 	"github.com/sukashi-project/sukashi/juki/register"
@@ -27,18 +26,8 @@ const (
 	maxChangesSize = 1 << 20
 )
 
-// wireEvent is a register.Event on the way from a town hall. It holds full
-// identity information with the resident code and never leaves zone juki.
-type wireEvent struct {
-	Kind         register.Kind   `json:"kind"`
-	Code         string          `json:"code"`
-	Municipality string          `json:"municipality"`
-	Attr         attr.Attributes `json:"attr"`
-	Reverts      uint64          `json:"reverts"`
-}
-
 type wireChanges struct {
-	Events []wireEvent `json:"events"`
+	Events []register.Event `json:"events"`
 }
 
 type wirePositions struct {
@@ -90,14 +79,12 @@ func readChanges(body io.Reader, town string) ([]register.Event, error) {
 	if dec.Decode(&m) != nil || dec.More() || len(m.Events) == 0 || len(m.Events) > maxChanges {
 		return nil, errIntake
 	}
-	events := make([]register.Event, len(m.Events))
-	for i, e := range m.Events {
+	for _, e := range m.Events {
 		if e.Municipality != town {
 			return nil, errIntakeTown
 		}
-		events[i] = register.Event(e)
 	}
-	return events, nil
+	return m.Events, nil
 }
 
 // whichOne says which change of a batch was refused, where there is more than one.
@@ -138,11 +125,7 @@ func (o *Office) takeIn(w http.ResponseWriter, r *http.Request, events []registe
 // the answer is lost, whether they were taken in is not known: the terminal
 // looks at the records before it reports again.
 func Report(ctx context.Context, c *http.Client, url string, events ...register.Event) ([]uint64, error) {
-	var m wireChanges
-	for _, e := range events {
-		m.Events = append(m.Events, wireEvent(e))
-	}
-	body, err := json.Marshal(m)
+	body, err := json.Marshal(wireChanges{events})
 	if err != nil {
 		return nil, fmt.Errorf("couldn't encode the changes: %w", err)
 	}

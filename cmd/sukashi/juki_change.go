@@ -11,29 +11,18 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/sukashi-project/sukashi/internal/attr"
 	"github.com/sukashi-project/sukashi/internal/say"
 	"github.com/sukashi-project/sukashi/internal/zone"
 	"github.com/sukashi-project/sukashi/juki"
 	"github.com/sukashi-project/sukashi/juki/register"
 )
 
-// change is a line of a file of changes (M2). It holds a resident code and what
-// the record says from then on: such a file never leaves zone juki.
-type change struct {
-	Kind         register.Kind   `json:"kind"`
-	Code         string          `json:"code"`
-	Municipality string          `json:"municipality"`
-	Attr         attr.Attributes `json:"attr"`
-	Reverts      uint64          `json:"reverts"`
-}
-
 // newChange reports changes to the business subsystem (M2). What a record says
 // comes from a file or standard input alone: what is in the arguments, others on
 // the machine can see.
 func newChange(a *app) *cobra.Command {
 	var s serverOf
-	var e change
+	var e register.Event
 	var kind, file string
 	var names []string
 	for _, k := range register.Kinds {
@@ -56,7 +45,7 @@ func newChange(a *app) *cobra.Command {
 			} else {
 				e.Kind = register.Kind(kind)
 				e.Code, err = residentCode(cmd.InOrStdin(), args[0])
-				events = []register.Event{{Kind: e.Kind, Code: e.Code, Municipality: e.Municipality, Reverts: e.Reverts}}
+				events = []register.Event{e}
 			}
 			if err != nil {
 				return err
@@ -108,13 +97,13 @@ func readChangeFile(stdin io.Reader, name string) (out []register.Event, err err
 	lines := bufio.NewScanner(bytes.NewReader(b))
 	lines.Buffer(nil, maxChangeFile)
 	for n := 1; lines.Scan(); n++ {
-		var c change
+		var e register.Event
 		dec := json.NewDecoder(bytes.NewReader(lines.Bytes()))
 		dec.DisallowUnknownFields()
-		if dec.Decode(&c) != nil || dec.More() { // the decoder's error could quote the line
+		if dec.Decode(&e) != nil || dec.More() { // the decoder's error could quote the line
 			return nil, say.New("juki.change-line", fmt.Sprintf("%d 行目を読み取れません。何も通知していません。", n), fmt.Sprintf("Line %d can't be read. Nothing was reported.", n))
 		}
-		out = append(out, register.Event(c))
+		out = append(out, e)
 	}
 	if err := lines.Err(); err != nil {
 		return nil, err

@@ -15,13 +15,14 @@ type Resident struct {
 	Attr         attr.Attributes // as on the resident record
 }
 
-// Event is a change as the municipality reports it (M2).
+// Event is a change as the municipality reports it (M2). As JSON it holds full
+// identity information with the resident code, and never leaves zone juki.
 type Event struct {
-	Kind         Kind
-	Code         string          // resident code of the record
-	Municipality string          // whose record it is from now on; for a deletion: who deletes
-	Attr         attr.Attributes // all four after the change; zero for a deletion and where a Reversal restores a deletion
-	Reverts      uint64          // Reversal only: position of the change taken back; must be the record's last
+	Kind         Kind            `json:"kind"`
+	Code         string          `json:"code"`         // resident code of the record
+	Municipality string          `json:"municipality"` // whose record it is from now on; for a deletion: who deletes
+	Attr         attr.Attributes `json:"attr"`         // all four after the change; zero for a deletion and where a Reversal restores a deletion
+	Reverts      uint64          `json:"reverts"`      // Reversal only: position of the change taken back; must be the record's last
 }
 
 // Change is an Event that has its place in the sequence.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,14 +25,20 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// files reads every file below dir.
+// files reads every file below dir; an open store may delete some meanwhile.
 func files(t testing.TB, dir string) []byte {
 	var all []byte
 	must(t, filepath.WalkDir(dir, func(p string, d os.DirEntry, err error) error {
+		if errors.Is(err, os.ErrNotExist) {
+			return nil
+		}
 		if err != nil || d.IsDir() {
 			return err
 		}
 		b, err := os.ReadFile(p)
+		if errors.Is(err, os.ErrNotExist) {
+			return nil
+		}
 		all = append(all, b...)
 		return err
 	}))

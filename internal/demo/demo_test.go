@@ -159,6 +159,9 @@ func opened(t *testing.T, dir string, net *canary.Net) (hits []canary.Hit) {
 
 // The story holds in echo mode too, and leaves what outsiders need.
 func TestEchoStory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped: a quick run tells the story once, in TestCanary")
+	}
 	dir, out, _ := tell(t, 40, "echo")
 	for _, want := range []string{"detected", "sukashi verify"} {
 		if !strings.Contains(out, want) {

@@ -66,6 +66,9 @@ func served(t *testing.T, fn func(dir, url string)) {
 // What outsiders have are files and their own tools: openssl, sumdb/note,
 // transparency-dev/merkle, a browser.
 func TestOutsiders(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped: a quick run tells the story once, in TestCanary")
+	}
 	served(t, func(dir, url string) {
 		out := filepath.Join(dir, "out")
 		t.Run("openssl", func(t *testing.T) { ordinaryClient(t, out) })

@@ -40,7 +40,11 @@ func open(t *testing.T, mode string) (*world.World, *clock.Story) {
 
 // One resident through every role, in both notice modes.
 func TestThread(t *testing.T) {
-	for _, mode := range []string{entry.ModeReference, entry.ModeEcho} {
+	modes := []string{entry.ModeReference, entry.ModeEcho}
+	if testing.Short() {
+		modes = modes[:1]
+	}
+	for _, mode := range modes {
 		t.Run(mode, func(t *testing.T) {
 			ctx := context.Background()
 			w, clk := open(t, mode)

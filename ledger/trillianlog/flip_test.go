@@ -99,6 +99,9 @@ func flipLog(t *testing.T) (*kv.MemFS, promise) {
 func TestBitFlips(t *testing.T) {
 	mem, held := flipLog(t)
 	step := 97
+	if testing.Short() {
+		step = 389
+	}
 	if n, err := strconv.Atoi(os.Getenv("SUKASHI_FLIPS")); err == nil && n > 0 {
 		step = n
 	}

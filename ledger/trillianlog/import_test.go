@@ -177,7 +177,10 @@ func TestImportRefuses(t *testing.T) {
 // Power cuts before every change of the disk during an import: what is left is
 // no log until the import was run again, which always ends in the same log.
 func TestImportCrashSweep(t *testing.T) {
-	points, half, whole := 0, 0, 0
+	points, half, whole, every := 0, 0, 0, 1
+	if testing.Short() {
+		every = 3
+	}
 	for seed := range sweepSeeds(2) {
 		entries, cp := source(t, []int{500, 120}[seed%2])
 		for _, keep := range keeps {
@@ -195,6 +198,9 @@ func TestImportCrashSweep(t *testing.T) {
 			}
 			cuts = append(cuts, kv.Crash(mem, keep, seed))
 			for i, cut := range cuts {
+				if i%every != 0 && i < len(cuts)-1 {
+					continue
+				}
 				points++
 				c.FS = cut
 				if err := afterImportCut(t, c, entries, cp, &half, &whole); err != nil {

@@ -11,6 +11,9 @@ import (
 )
 
 func TestAgain(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped: two proofs more than TestShippedBundleIsProved has")
+	}
 	ctx := context.Background()
 	c, err := prove.RunWith(ctx, rules.Shipped(), prove.Options{Quick: true})
 	if err != nil {

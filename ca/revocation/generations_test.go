@@ -19,7 +19,7 @@ import (
 // scenario 24). Lists and responders of one know nothing of the other's
 // certificates, even with the same serial.
 func TestGenerationsAreToldApartByKey(t *testing.T) {
-	old, young := bareIssuer(), newBare()
+	old, young := bareIssuer(), newBare("the second")
 	if !bytes.Equal(old.issuer.Subject, young.issuer.Subject) {
 		t.Fatal("the generations have different names")
 	}

@@ -36,9 +36,12 @@ type bare struct {
 	ocspDER []byte
 }
 
-var bareIssuer = sync.OnceValue(newBare)
+// bareIssuer has the same keys in every process: those of a fuzz run exchange
+// requests that name it.
+var bareIssuer = sync.OnceValue(func() *bare { return newBare("the first") })
 
-func newBare() *bare {
+// newBare makes an issuer whose keys follow from its name.
+func newBare(name string) *bare {
 	must := func(err error) {
 		if err != nil {
 			panic(err)
@@ -46,10 +49,13 @@ func newBare() *bare {
 	}
 	b := new(bare)
 	var err error
-	b.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	must(err)
-	b.ocspKey, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	must(err)
+	key := func(of string) *ecdsa.PrivateKey {
+		d := entry.Sum([]byte(name + " " + of))
+		k, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), d[:])
+		must(err)
+		return k
+	}
+	b.key, b.ocspKey = key("issuer"), key("responder")
 	make := func(r profile.Role, req profile.Request) []byte {
 		p, err := profile.Shipped(r)
 		must(err)

@@ -230,3 +230,27 @@ func TestNothingIsAnnouncedWithoutTheToken(t *testing.T) {
 	must(t, err)
 	w.check()
 }
+
+// Who asks again for a certificate whose issuing was not certain gets it, though the
+// key is away by then: nothing is signed for that.
+func TestIssuedIsToldWithoutTheToken(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	must(t, w.ca.Close())
+	l := &lossyLog{Log: w.engine}
+	key := &awayKey{IssuerKey: w.key}
+	w.log, w.signing = l, key
+	w.open()
+	l.lose(2, true) // the answer to cert.issued
+	app := w.application(certifiedOf("総務　太郎"))
+	if _, err := w.ca.Issue(ctx, app, "counter-terminal"); !errors.Is(err, ErrUncertain) {
+		t.Fatalf("the answer to cert.issued was lost: %v", err)
+	}
+	l.lose(0, false)
+	key.away = true
+	c, err := w.ca.Issue(ctx, app, "counter-terminal")
+	must(t, err)
+	if len(c.DER) == 0 {
+		t.Error("no certificate")
+	}
+	w.check()
+}

@@ -177,7 +177,10 @@ func (a *Authority) group(ctx context.Context, group []*job) {
 	defer a.issueMu.Unlock()
 	err := a.settleHeld(ctx)
 	if err == nil {
-		err = a.mayIssue()
+		if group = a.unsettled(group); len(group) == 0 {
+			return
+		}
+		err = a.mayIssue() // only what is still to be issued needs the key
 	}
 	if err != nil {
 		for _, j := range group {
@@ -187,7 +190,7 @@ func (a *Authority) group(ctx context.Context, group []*job) {
 	}
 	for len(group) > 0 {
 		var later []*job
-		group, later = apart(a.unsettled(group))
+		group, later = apart(group)
 		if ready := a.prepare(ctx, group); len(ready) > 0 {
 			a.launch(ready)
 		}

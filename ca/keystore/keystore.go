@@ -88,8 +88,8 @@ type Key interface {
 	// must be used, for the same bytes, and the key deterministic.
 	Resume(ctx context.Context, tbs, entryBytes []byte, r *proof.Receipt) ([]byte, error)
 	// Ready reports whether the key and its journal could be used now. It uses
-	// neither. Asked before something is announced that nobody waits for, it
-	// keeps a token that is away from filling the log with announcements.
+	// neither. Asked before something is announced, it keeps a token that is away
+	// from filling the log with announcements of what can't be signed.
 	Ready() error
 	// Used reports whether the receipt at this log index has been used.
 	Used(index uint64) bool

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -23,7 +21,7 @@ import (
 func newChange(a *app) *cobra.Command {
 	var s serverOf
 	var e register.Event
-	var kind, file string
+	var file string
 	var names []string
 	for _, k := range register.Kinds {
 		names = append(names, string(k))
@@ -43,7 +41,6 @@ func newChange(a *app) *cobra.Command {
 			if file != "" {
 				events, err = readChangeFile(cmd.InOrStdin(), file)
 			} else {
-				e.Kind = register.Kind(kind)
 				e.Code, err = residentCode(cmd.InOrStdin(), args[0])
 				events = []register.Event{e}
 			}
@@ -61,7 +58,7 @@ func newChange(a *app) *cobra.Command {
 		}}
 	s.flags(cmd)
 	cmd.Flags().StringVar(&file, "file", "", "異動のファイル(- なら標準入力) / file of changes (-: standard input)")
-	cmd.Flags().StringVar(&kind, "kind", "", strings.Join(names, " | "))
+	cmd.Flags().StringVar((*string)(&e.Kind), "kind", "", strings.Join(names, " | "))
 	cmd.Flags().StringVar(&e.Municipality, "municipality", "", "全国地方公共団体コード / the town hall's code")
 	cmd.Flags().Uint64Var(&e.Reverts, "reverts", 0, "取り消す異動 / the change that turned out to be a slip")
 	for _, f := range []string{"kind", "municipality", "reverts"} {
@@ -79,14 +76,16 @@ const maxChangeFile = 1 << 20
 func readChangeFile(stdin io.Reader, name string) (out []register.Event, err error) {
 	in := stdin
 	if name != "-" {
-		f, err := os.Open(name)
-		if err != nil {
-			return nil, say.New("juki.change-file", "異動のファイルを読めません: "+name, "The file of changes can't be read: "+name).Because(err)
+		var f *os.File
+		if f, err = os.Open(name); err == nil {
+			defer f.Close()
+			in = f
 		}
-		defer f.Close()
-		in = f
 	}
-	b, err := io.ReadAll(io.LimitReader(in, maxChangeFile+1))
+	var b []byte
+	if err == nil {
+		b, err = io.ReadAll(io.LimitReader(in, maxChangeFile+1))
+	}
 	if err != nil {
 		return nil, say.New("juki.change-file", "異動のファイルを読めません: "+name, "The file of changes can't be read: "+name).Because(err)
 	}
@@ -94,19 +93,13 @@ func readChangeFile(stdin io.Reader, name string) (out []register.Event, err err
 		return nil, say.New("juki.change-size", "異動のファイルが大きすぎます。", "The file of changes is too large.").
 			Hint("1 MiB までに分けて通知してください。", "Report it in pieces of at most 1 MiB.")
 	}
-	lines := bufio.NewScanner(bytes.NewReader(b))
-	lines.Buffer(nil, maxChangeFile)
-	for n := 1; lines.Scan(); n++ {
+	for line := range bytes.Lines(b) {
 		var e register.Event
-		dec := json.NewDecoder(bytes.NewReader(lines.Bytes()))
-		dec.DisallowUnknownFields()
-		if dec.Decode(&e) != nil || dec.More() { // the decoder's error could quote the line
+		if !readLine(line, &e) {
+			n := len(out) + 1
 			return nil, say.New("juki.change-line", fmt.Sprintf("%d 行目を読み取れません。何も通知していません。", n), fmt.Sprintf("Line %d can't be read. Nothing was reported.", n))
 		}
 		out = append(out, e)
-	}
-	if err := lines.Err(); err != nil {
-		return nil, err
 	}
 	if len(out) == 0 {
 		return nil, say.New("juki.change-none", "異動のファイルに異動がありません。", "The file holds no change.")

@@ -150,9 +150,7 @@ func importAll(o *juki.Office, in io.Reader) (total int, err error) {
 	lines := bufio.NewScanner(in)
 	for line := 1; lines.Scan(); line++ {
 		var r resident
-		dec := json.NewDecoder(bytes.NewReader(lines.Bytes()))
-		dec.DisallowUnknownFields()
-		if dec.Decode(&r) != nil || dec.More() { // the decoder's error could quote the line
+		if !readLine(lines.Bytes(), &r) {
 			return total, say.New("juki.import-line", fmt.Sprintf("%d 行目を読み取れません。", line), fmt.Sprintf("Line %d can't be read.", line))
 		}
 		if batch = append(batch, register.Resident(r)); len(batch) == importBatch {
@@ -162,6 +160,14 @@ func importAll(o *juki.Office, in io.Reader) (total int, err error) {
 		}
 	}
 	return total, errors.Join(lines.Err(), flush())
+}
+
+// readLine reads a line of a file of records, strictly. Why it can't is not told:
+// the decoder's error could quote the line.
+func readLine(line []byte, into any) bool {
+	dec := json.NewDecoder(bytes.NewReader(line))
+	dec.DisallowUnknownFields()
+	return dec.Decode(into) == nil && !dec.More()
 }
 
 // newTerminalKey makes the key with which a town hall's terminal signs transfer

@@ -156,8 +156,7 @@ func (w *world) compare() {
 	}
 }
 
-// A responder works with an ordinary OCSP client, and
-// what was never issued is unknown.
+// A responder works with an ordinary OCSP client: good, then revoked by notice.
 func TestOCSPOverHTTP(t *testing.T) {
 	w := newWorld(t, worldOptions{})
 	resp, err := keystore.CreateResponder(keystore.SoftwareConfig{Path: filepath.Join(w.dir, "ocsp.key"), Passphrase: []byte("demo-passphrase"),

@@ -170,8 +170,8 @@ func openSequence(m measured) (cryptobyte.String, bool) {
 	return cryptobyte.String(m.head[at:]), int64(at)+n == m.size
 }
 
-// header reads tag and length of an element whose content may not be here:
-// the content's length, and where it starts.
+// header reads the length of an element whose content may not be here, and where
+// its content starts.
 func header(b []byte) (n int64, at int, ok bool) {
 	if len(b) < 2 {
 		return 0, 0, false

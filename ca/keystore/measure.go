@@ -24,7 +24,7 @@ type measured struct {
 	sum    entry.Digest // SHA-256, as logged
 	digest []byte       // by the key's hash, as signed
 	head   []byte       // first headSize bytes
-	tail   []byte       // last tailSize bytes, or a few more
+	tail   []byte       // the end: tailSize bytes at least, if there are so many
 	size   int64
 }
 

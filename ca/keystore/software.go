@@ -76,9 +76,8 @@ func (s *software) public() crypto.PublicKey { return s.key.Public() }
 func (s *software) demo() bool               { return true }
 func (s *software) deterministic() bool      { return true }
 func (s *software) distrust()                {}
+func (s *software) ready() error             { return nil }
 func (s *software) close() error             { return nil }
-
-func (s *software) ready() error { return nil }
 
 // sign gives no randomness to the signer: RSA PKCS #1 v1.5 needs none, and
 // ECDSA is then deterministic by RFC 6979, which is what lets Resume work.

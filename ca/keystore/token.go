@@ -118,9 +118,8 @@ func (t onToken) public() crypto.PublicKey { return t.k.Public() }
 func (t onToken) demo() bool               { return false }
 func (t onToken) deterministic() bool      { return t.k.Deterministic() }
 func (t onToken) ready() error             { return t.k.Ready() }
-
-func (t onToken) distrust()    { t.k.Distrust() }
-func (t onToken) close() error { return t.k.Close() }
+func (t onToken) distrust()                { t.k.Distrust() }
+func (t onToken) close() error             { return t.k.Close() }
 
 func (t onToken) sign(ctx context.Context, digest []byte, h crypto.Hash) ([]byte, error) {
 	return t.k.Sign(ctx, digest, h)

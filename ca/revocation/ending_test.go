@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strconv"
 	"strings"
 	"testing"
@@ -22,8 +23,7 @@ func TestLastMinutesOfAResponder(t *testing.T) {
 	now := end.Add(-20 * time.Minute)
 	r, _ := answering(t, func() time.Time { return now })
 	req := ocspRequestFor(bareIssuer().issuer, crypto.SHA256, []byte{1})
-	path := "/ocsp/" + base64.URLEncoding.EncodeToString(req)
-	path = strings.NewReplacer("-", "%2B", "_", "%2F", "=", "%3D").Replace(path)
+	path := "/ocsp/" + url.PathEscape(base64.StdEncoding.EncodeToString(req))
 	ask := func() (*http.Response, []byte) {
 		w := httptest.NewRecorder()
 		r.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))

@@ -12,7 +12,7 @@ import (
 
 func TestAgain(t *testing.T) {
 	if testing.Short() {
-		t.Skip("skipped: two proofs more than TestShippedBundleIsProved has")
+		t.Skip("skipped: a quick run proves the shipped bundle once, in TestShippedBundleIsProved")
 	}
 	ctx := context.Background()
 	c, err := prove.RunWith(ctx, rules.Shipped(), prove.Options{Quick: true})

@@ -130,13 +130,7 @@ func TestAnswersWeighTheSame(t *testing.T) {
 	}
 	ctx := context.Background()
 	w, clk := open(t, entry.ModeReference)
-	rs, err := people.Generate(3, 20)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Import(rs); err != nil {
-		t.Fatal(err)
-	}
+	rs := moveIn(t, w, 3, 20)
 	var ordinal uint64
 	for _, r := range rs[:3] {
 		c, err := world.NewCard(card.P256)

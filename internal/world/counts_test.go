@@ -8,7 +8,6 @@ import (
 
 	"github.com/sukashi-project/sukashi/ca"
 	"github.com/sukashi-project/sukashi/ca/card"
-	"github.com/sukashi-project/sukashi/internal/people"
 	"github.com/sukashi-project/sukashi/internal/say"
 	"github.com/sukashi-project/sukashi/internal/world"
 	"github.com/sukashi-project/sukashi/juki/register"
@@ -23,13 +22,7 @@ func TestCloseDay(t *testing.T) {
 	}
 	ctx := context.Background()
 	w, clk := open(t, entry.ModeReference)
-	rs, err := people.Generate(3, 20)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Import(rs); err != nil {
-		t.Fatal(err)
-	}
+	rs := moveIn(t, w, 3, 20)
 	for _, r := range rs[:3] {
 		c, err := world.NewCard(card.P256)
 		if err != nil {

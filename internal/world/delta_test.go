@@ -6,7 +6,6 @@ import (
 
 	"github.com/sukashi-project/sukashi/ca"
 	"github.com/sukashi-project/sukashi/ca/card"
-	"github.com/sukashi-project/sukashi/internal/people"
 	"github.com/sukashi-project/sukashi/internal/world"
 	"github.com/sukashi-project/sukashi/ledger/entry"
 	"github.com/sukashi-project/sukashi/review/pki/path"
@@ -18,13 +17,7 @@ import (
 func TestDeltasReachPathValidation(t *testing.T) {
 	ctx := t.Context()
 	w, clk := open(t, entry.ModeReference)
-	rs, err := people.Generate(1, 10)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Import(rs); err != nil {
-		t.Fatal(err)
-	}
+	rs := moveIn(t, w, 1, 10)
 	var certs []*path.Certificate
 	var ordinals []uint64
 	for _, r := range rs[:2] {

@@ -18,7 +18,6 @@ import (
 
 	"github.com/sukashi-project/sukashi/ca/card"
 	"github.com/sukashi-project/sukashi/ca/office"
-	"github.com/sukashi-project/sukashi/internal/people"
 	"github.com/sukashi-project/sukashi/internal/world"
 	"github.com/sukashi-project/sukashi/ledger/entry"
 )
@@ -129,13 +128,7 @@ func wish(act, ground, basis string, ordinals ...uint64) office.Wish {
 // answer as the description says.
 func TestOffice(t *testing.T) {
 	w, clk := open(t, entry.ModeReference)
-	rs, err := people.Generate(1, 5)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Import(rs); err != nil {
-		t.Fatal(err)
-	}
+	rs := moveIn(t, w, 1, 5)
 	for i := range 3 {
 		k, err := world.NewCard(card.P256)
 		if err != nil {

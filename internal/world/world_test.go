@@ -38,6 +38,19 @@ func open(t *testing.T, mode string) (*world.World, *clock.Story) {
 	return w, c
 }
 
+// moveIn puts n invented residents on the register.
+func moveIn(t *testing.T, w *world.World, seed uint64, n int) []people.Resident {
+	t.Helper()
+	rs, err := people.Generate(seed, n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Import(rs); err != nil {
+		t.Fatal(err)
+	}
+	return rs
+}
+
 // One resident through every role, in both notice modes.
 func TestThread(t *testing.T) {
 	modes := []string{entry.ModeReference, entry.ModeEcho}
@@ -48,13 +61,7 @@ func TestThread(t *testing.T) {
 		t.Run(mode, func(t *testing.T) {
 			ctx := context.Background()
 			w, clk := open(t, mode)
-			rs, err := people.Generate(1, 50)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := w.Import(rs); err != nil {
-				t.Fatal(err)
-			}
+			rs := moveIn(t, w, 1, 50)
 			var change *people.Change
 			for _, c := range people.Changes(1, rs, 0.5) {
 				if c.Kind == people.MoveWithin && c.Before == rs[c.Resident] {
